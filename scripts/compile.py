@@ -1,0 +1,252 @@
+"""Compile contracts/ and write what Python loads to oracle/chain/artifacts/.
+
+    python scripts/compile.py                     write the artifacts
+    python scripts/compile.py --check             compile and compare with the committed ones; 1 if they differ
+    python scripts/compile.py --install-native    download the native compiler (faster), then write the artifacts
+
+The compiler is the first of these that is there, and must be of the very version below:
+
+1. the path in $SOLC_BINARY;
+2. a native solc installed by py-solc-x;
+3. tools/solc, which runs the WebAssembly build from node_modules (`npm ci`).
+
+Source names, remappings and settings are Brownie's (see brownie-config.yaml), so that both make the same bytecode, down
+to the hash of the metadata, in any folder.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+if __name__ == "__main__":
+    # This folder holds an `inspect.py`, a Brownie script; the standard library's must be found first.
+    sys.path[0] = str(ROOT)
+
+import argparse
+import json
+import os
+import posixpath
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+SOURCES = ROOT / "contracts"
+ARTIFACTS = ROOT / "oracle" / "chain" / "artifacts"
+
+SOLC_VERSION = "0.8.37"
+EVM_VERSION = "cancun"
+OPTIMIZER: dict[str, Any] = {"enabled": True, "runs": 200}
+REMAPPINGS = {"@openzeppelin/contracts": "node_modules/@openzeppelin/contracts"}
+
+# The contracts that Python deploys or calls.
+CONTRACTS = ("AssetBackedToken", "FilingRegistry")
+
+_IMPORT = re.compile(r"""^\s*import\b[^;]*?["']([^"']+)["']\s*;""", re.MULTILINE)
+
+
+class CompileError(Exception):
+    """The sources cannot be compiled here; the message says why and what to do."""
+
+
+def find_compiler() -> Path:
+    """The compiler to use. Raises CompileError if there is none, or if it is of another version."""
+    import solcx
+    from solcx.exceptions import SolcNotInstalled
+    from solcx.install import get_executable
+
+    given = os.environ.get("SOLC_BINARY")
+    if given:
+        binary = Path(given)
+    else:
+        try:
+            binary = Path(get_executable(SOLC_VERSION))
+        except SolcNotInstalled:
+            binary = ROOT / "tools" / "solc"
+            if not (ROOT / "node_modules" / "solc").is_dir():
+                message = f"no solc {SOLC_VERSION}: run `npm ci`, or this script with --install-native"
+                raise CompileError(message) from None
+    try:
+        found = str(solcx.wrapper.get_solc_version(binary))
+    except (OSError, solcx.exceptions.SolcError, solcx.exceptions.UnexpectedVersionError) as error:
+        raise CompileError(f"{binary} does not run as a Solidity compiler: {error}") from error
+    if found != SOLC_VERSION:
+        raise CompileError(f"{binary} is solc {found}, but {SOLC_VERSION} is needed; change or unset SOLC_BINARY")
+    return binary
+
+
+def install_native() -> None:
+    """Downloads the native compiler of the right version. Needs the network."""
+    import solcx
+
+    solcx.install_solc(SOLC_VERSION)
+
+
+def resolve_import(importer: str, target: str) -> str:
+    """The source name that `import "target"` means in the source named `importer`."""
+    if target.startswith("."):
+        return posixpath.normpath(posixpath.join(posixpath.dirname(importer), target))
+    for prefix, replacement in REMAPPINGS.items():
+        if target.startswith(prefix):
+            return replacement + target[len(prefix) :]
+    return target
+
+
+def collect_sources(names: Iterable[str], own: Mapping[str, str] | None = None) -> dict[str, dict[str, str]]:
+    """The named sources and all that they import, as the compiler's `sources`.
+
+    `names` are paths from the project's root; `own` gives the text of sources that are not files.
+    """
+    given = dict(own or {})
+    texts: dict[str, str] = {}
+    pending = [*names, *given]
+    while pending:
+        name = pending.pop()
+        if name in texts:
+            continue
+        try:
+            text = given[name] if name in given else (ROOT / name).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise CompileError(f"{name} is imported but not there; is node_modules installed (`npm ci`)?") from None
+        texts[name] = text
+        pending += [resolve_import(name, target) for target in _IMPORT.findall(text)]
+    return {name: {"content": texts[name]} for name in sorted(texts)}
+
+
+def settings() -> dict[str, Any]:
+    """The compiler settings that decide about the bytecode."""
+    return {
+        "evmVersion": EVM_VERSION,
+        "optimizer": dict(OPTIMIZER),
+        "remappings": [f"{prefix}={target}" for prefix, target in sorted(REMAPPINGS.items())],
+    }
+
+
+def compile_sources(sources: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """The compiler's `contracts` for these sources: source name, contract name, output."""
+    import solcx
+    from solcx.exceptions import SolcError
+
+    outputs = ["abi", "evm.bytecode.object", "evm.deployedBytecode", "evm.methodIdentifiers", "storageLayout"]
+    job = {
+        "language": "Solidity",
+        "sources": dict(sources),
+        "settings": settings() | {"outputSelection": {"*": {"*": outputs}}},
+    }
+    try:
+        result = solcx.compile_standard(job, solc_binary=find_compiler())
+    except SolcError as error:
+        raise CompileError(f"the sources do not compile:\n{error.message}") from error
+    contracts: dict[str, Any] = result["contracts"]
+    return contracts
+
+
+def artifact(source: str, name: str, output: Mapping[str, Any]) -> dict[str, Any]:
+    """What Python needs to know of one contract; the same in any folder."""
+    deployed = output["evm"]["deployedBytecode"]
+    # The compiler names immutables by numbers of its syntax tree, which other sources shift: only the places count.
+    places = sorted(
+        (place["start"], place["length"])
+        for of_one in deployed.get("immutableReferences", {}).values()
+        for place in of_one
+    )
+    return {
+        "contractName": name,
+        "sourceName": source,
+        "abi": output["abi"],
+        "bytecode": "0x" + output["evm"]["bytecode"]["object"],
+        "deployedBytecode": "0x" + deployed["object"],
+        "immutableReferences": [{"start": start, "length": length} for start, length in places],
+        "compiler": {"version": SOLC_VERSION, "settings": settings()},
+    }
+
+
+def build() -> dict[str, dict[str, Any]]:
+    """Compiles the project. Contract name to artifact, for the contracts in CONTRACTS."""
+    names = [path.relative_to(ROOT).as_posix() for path in sorted(SOURCES.rglob("*.sol"))]
+    made = compile_sources(collect_sources(names))
+    found = {
+        name: artifact(source, name, output)
+        for source in names
+        for name, output in made.get(source, {}).items()
+        if name in CONTRACTS
+    }
+    missing = sorted(set(CONTRACTS) - set(found))
+    if missing:
+        raise CompileError(f"no such contract in contracts/: {', '.join(missing)}")
+    return found
+
+
+def render(made: Mapping[str, Any]) -> str:
+    """An artifact as the text of its file."""
+    return json.dumps(made, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def write(made: Mapping[str, Mapping[str, Any]], folder: Path = ARTIFACTS) -> list[Path]:
+    """Writes one file a contract and removes files of contracts that are gone. Returns what was written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in folder.glob("*.json"):
+        if stale.stem not in made:
+            stale.unlink()
+    written = []
+    for name in sorted(made):
+        path = folder / f"{name}.json"
+        path.write_text(render(made[name]), encoding="utf-8")
+        written.append(path)
+    return written
+
+
+def differences(made: Mapping[str, Mapping[str, Any]], folder: Path = ARTIFACTS) -> list[str]:
+    """What differs between a build and the files in `folder`, one line each; empty if nothing does."""
+    lines = []
+    for name in sorted(made):
+        path = folder / f"{name}.json"
+        if not path.is_file():
+            lines.append(f"{path.name}: not there")
+            continue
+        text = path.read_text(encoding="utf-8")
+        if text == render(made[name]):
+            continue
+        try:
+            old = json.loads(text)
+        except json.JSONDecodeError as error:
+            lines.append(f"{path.name}: is not JSON: {error}")
+            continue
+        keys = sorted(key for key in {*old, *made[name]} if old.get(key) != made[name].get(key))
+        lines.append(f"{path.name}: differs in {', '.join(keys) or 'layout only'}")
+    lines += [f"{path.name}: no such contract" for path in sorted(folder.glob("*.json")) if path.stem not in made]
+    return lines
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command line; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Compile contracts/ into oracle/chain/artifacts/.")
+    parser.add_argument("--check", action="store_true", help="compare with the committed artifacts, write nothing")
+    parser.add_argument("--install-native", action="store_true", help="download the native compiler first")
+    options = parser.parse_args(argv)
+    try:
+        if options.install_native:
+            install_native()
+        made = build()
+    except CompileError as error:
+        print(f"compile: {error}", file=sys.stderr)
+        return 2
+    if options.check:
+        lines = differences(made)
+        for line in lines:
+            print(f"compile: {line}", file=sys.stderr)
+        if lines:
+            print("compile: run `python scripts/compile.py` and commit the result", file=sys.stderr)
+            return 1
+        print(f"{len(made)} artifacts are what contracts/ compiles to")
+        return 0
+    for path in write(made):
+        name = path.stem
+        size = (len(made[name]["deployedBytecode"]) - 2) // 2
+        print(f"{path.relative_to(ROOT).as_posix()}: {size} bytes of code")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""The committed artifacts are what the sources compile to, by our compiler run and by Brownie's."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts import compile as compiling
+from scripts.compile import ARTIFACTS, CONTRACTS, ROOT, SOLC_VERSION
+
+BROWNIE = ROOT / ".venv-brownie" / "bin" / "brownie"
+
+
+def test_artifacts__rebuilt__equal_the_committed_ones(built: dict[str, dict[str, Any]]) -> None:
+    assert compiling.differences(built) == [], "run `python scripts/compile.py` and commit the result"
+
+
+def test_artifacts__files__hold_no_path_and_the_right_compiler() -> None:
+    for name in CONTRACTS:
+        text = (ARTIFACTS / f"{name}.json").read_text(encoding="utf-8")
+        made = json.loads(text)
+        assert made["contractName"] == name
+        assert made["sourceName"] == f"contracts/{name}.sol"
+        assert made["compiler"]["version"] == SOLC_VERSION
+        assert str(ROOT) not in text
+        assert text == compiling.render(made)
+
+
+def test_differences__changed_missing_and_surplus_files__are_named(tmp_path: Path) -> None:
+    made = {"One": {"abi": [], "bytecode": "0x01"}, "Two": {"abi": [], "bytecode": "0x02"}}
+    assert compiling.differences(made, tmp_path) == ["One.json: not there", "Two.json: not there"]
+    compiling.write(made, tmp_path)
+    assert compiling.differences(made, tmp_path) == []
+    (tmp_path / "Two.json").write_text(compiling.render({"abi": [], "bytecode": "0x03"}), encoding="utf-8")
+    (tmp_path / "Three.json").write_text("{}", encoding="utf-8")
+    assert compiling.differences(made, tmp_path) == ["Two.json: differs in bytecode", "Three.json: no such contract"]
+    compiling.write(made, tmp_path)
+    assert compiling.differences(made, tmp_path) == []
+
+
+def test_find_compiler__wrong_version_or_none__refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = tmp_path / "solc"
+    other.write_text("#!/bin/sh\necho 'Version: 0.8.30+commit.73712a01.Linux.g++'\n", encoding="utf-8")
+    other.chmod(0o755)
+    monkeypatch.setenv("SOLC_BINARY", str(other))
+    with pytest.raises(compiling.CompileError, match=r"is solc 0\.8\.30, but 0\.8\.37 is needed"):
+        compiling.find_compiler()
+    monkeypatch.setenv("SOLC_BINARY", str(tmp_path / "nowhere"))
+    with pytest.raises(compiling.CompileError, match="does not run as a Solidity compiler"):
+        compiling.find_compiler()
+
+
+def test_storage__mint_path__takes_one_slot_each() -> None:
+    sources = compiling.collect_sources(["contracts/FilingRegistry.sol"])
+    layout = compiling.compile_sources(sources)["contracts/FilingRegistry.sol"]["FilingRegistry"]["storageLayout"]
+    sizes = {kind["label"]: kind["numberOfBytes"] for kind in layout["types"].values()}
+    assert sizes["struct FilingRegistry.TrancheSlot"] == "32"
+    assert sizes["struct FilingRegistry.FilingSlot"] == "32"
+
+
+@pytest.mark.slow
+def test_brownie__compiles__the_very_same_bytecode(tmp_path: Path) -> None:
+    # Without Brownie this fails: a check that skips itself proves nothing.
+    assert BROWNIE.exists(), f"{BROWNIE} is not there: run `make setup`"
+    project = tmp_path / "project"
+    project.mkdir()
+    for name in ("contracts", "tools"):
+        shutil.copytree(ROOT / name, project / name)
+    for name in ("brownie-config.yaml", "brownie.dotenv"):
+        shutil.copy(ROOT / name, project / name)
+    (project / "node_modules").symlink_to(ROOT / "node_modules")
+    (project / ".solcx").mkdir()
+    (project / ".solcx" / f"solc-v{SOLC_VERSION}").symlink_to("../tools/solc")
+    home = tmp_path / "home"
+    home.mkdir()
+    done = subprocess.run(
+        [str(BROWNIE), "compile"],
+        cwd=project,
+        env={**os.environ, "HOME": str(home), "SOLCX_BINARY_PATH": str(project / ".solcx")},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in CONTRACTS:
+        ours = json.loads((ARTIFACTS / f"{name}.json").read_text(encoding="utf-8"))
+        theirs = json.loads((project / "build" / "contracts" / f"{name}.json").read_text(encoding="utf-8"))
+        assert "0x" + theirs["bytecode"] == ours["bytecode"]
+        assert "0x" + theirs["deployedBytecode"] == ours["deployedBytecode"]
+        assert theirs["abi"] == ours["abi"]

@@ -1,0 +1,92 @@
+"""Canonical bytes and their hash: RFC 8785 (JCS), keccak256.
+
+The same content gives the same bytes everywhere, so operators who read the same publication sign the same hash.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import rfc8785
+from eth_hash.auto import keccak
+
+from oracle.errors import InputError
+
+__all__ = ["MAX_SAFE_INTEGER", "canonical_bytes", "canonical_hash", "keccak256", "parse_json"]
+
+#: Largest integer an I-JSON number carries exactly (RFC 7493 2.2); larger ones are written as decimal strings.
+MAX_SAFE_INTEGER = 2**53 - 1
+
+
+def keccak256(data: bytes) -> bytes:
+    """The 32-byte Keccak-256 digest that Ethereum uses (not NIST SHA3-256)."""
+    return bytes(keccak(data))
+
+
+def _prepared(value: Any, path: str) -> Any:
+    if isinstance(value, float):
+        raise InputError(
+            "a float cannot be hashed exactly",
+            where=path or "(top)",
+            remedy='write decimals as a string, e.g. "100.50"',
+        )
+    if isinstance(value, dict):
+        return {key: _prepared(item, f"{path}.{key}" if path else key) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_prepared(item, f"{path}[{index}]") for index, item in enumerate(value)]
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > MAX_SAFE_INTEGER:
+        return str(value)
+    return value
+
+
+def canonical_bytes(value: Any) -> bytes:
+    """RFC 8785 bytes of a JSON-ready value. Integers beyond 2^53 - 1 become strings.
+
+    Raises InputError for a float (with its path) and for what JSON cannot carry.
+    """
+    try:
+        return rfc8785.dumps(_prepared(value, ""))
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
+        raise InputError(f"cannot be hashed: {error}", remedy="use plain JSON values and valid Unicode") from None
+    except RecursionError:
+        raise InputError("nested too deeply to be hashed", remedy="send a plain document") from None
+
+
+def canonical_hash(value: Any) -> bytes:
+    """keccak256 of the canonical bytes, 32 bytes."""
+    return keccak256(canonical_bytes(value))
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise InputError("the key stands twice in one object", where=key, remedy="keep one of them")
+        found[key] = value
+    return found
+
+
+def _constant(name: str) -> Any:
+    raise InputError(f"{name} is not a JSON value", remedy="remove it")
+
+
+def parse_json(data: bytes, *, what: str) -> Any:
+    """JSON bytes to a value, refusing duplicate keys, NaN/Infinity, bad UTF-8 and absurd nesting.
+
+    Raises InputError that names `what` (a file or a request body).
+    """
+    try:
+        return json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_constant)
+    except InputError as error:
+        raise InputError(error.what, where=f"{what}: {error.where or 'value'}", remedy=error.remedy) from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"not UTF-8 at byte {error.start}", where=what, remedy="save the file as UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"not JSON: {error.msg} at line {error.lineno} column {error.colno}", where=what, remedy="correct that line"
+        ) from None
+    except (RecursionError, ValueError):  # nesting too deep, or an integer with thousands of digits
+        raise InputError(
+            "nested too deeply, or a number is too long", where=what, remedy="send a plain document"
+        ) from None

@@ -1,0 +1,61 @@
+"""Names and filing numbers as the regulator prints them, folded to one form.
+
+The regulator mixes full- and half-width brackets, digits and blanks in one name (regulation 3.3), so both sides of a
+comparison are folded and then compared exactly; nothing is ever matched fuzzily.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from oracle.domain.canonical import keccak256
+from oracle.errors import InputError
+
+__all__ = ["DEFAULT_NUMBER_PATTERN", "filing_id", "fold_name", "fold_number", "parse_number"]
+
+#: Default shape of a 文号, e.g. 国合函〔2026〕886号. No format has been published for this regime: configuration.
+DEFAULT_NUMBER_PATTERN = r".+〔\d{4}〕\d+号"
+
+_OPEN = "([{〔【〖〈《［（｛"
+_CLOSE = ")]}〕】〗〉》］）｝"
+
+
+def _fold(text: str, opening: str, closing: str) -> str:
+    normal = unicodedata.normalize("NFKC", text)
+    # Blanks (Z*), control and invisible format characters (Cc, Cf) carry no meaning in a name.
+    kept = (
+        char
+        for char in normal
+        if unicodedata.category(char)[0] != "Z" and unicodedata.category(char) not in ("Cc", "Cf")
+    )
+    table = {ord(char): opening for char in _OPEN} | {ord(char): closing for char in _CLOSE}
+    # A removed blank can bring an accent beside a letter: composed once more, so that folding twice changes nothing.
+    return unicodedata.normalize("NFKC", "".join(kept).translate(table))
+
+
+def fold_name(name: str) -> str:
+    """A company name after NFKC, with all brackets as ( ), without any blank. Case is kept."""
+    return _fold(name, "(", ")")
+
+
+def fold_number(number: str) -> str:
+    """A filing number after NFKC, with all brackets as 〔 〕, without any blank."""
+    return _fold(number, "〔", "〕")
+
+
+def parse_number(number: str, pattern: str = DEFAULT_NUMBER_PATTERN) -> str:
+    """The folded number if it fits `pattern` (a regular expression matched whole); InputError otherwise."""
+    folded = fold_number(number)
+    if not re.fullmatch(pattern, folded):
+        raise InputError(
+            f"{number!r} is not a filing number",
+            where="filing number",
+            remedy="write it as published, e.g. 国合函〔2026〕886号, or set number_pattern in the policy",
+        )
+    return folded
+
+
+def filing_id(number: str) -> bytes:
+    """`filing` on chain: keccak256 of the folded number in UTF-8, 32 bytes."""
+    return keccak256(fold_number(number).encode("utf-8"))

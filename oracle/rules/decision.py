@@ -1,0 +1,199 @@
+"""From verdicts to yes or no: a node rebuilds what is proposed from its own case and compares field by field.
+
+Pure, so that an auditor can replay a stored decision byte for byte.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from oracle.domain.approval import FilingApproval, FilingUpdate, OnChainStatus, Tranche
+from oracle.domain.lifecycle import ENDED
+from oracle.domain.names import filing_id
+from oracle.rules.case import SHANGHAI, Case
+from oracle.rules.filing import validity
+from oracle.rules.table import evaluate, ruleset_hash
+from oracle.rules.verdict import Finding, VerdictTable
+
+__all__ = [
+    "CLOCK_SKEW_SECONDS",
+    "Decision",
+    "Difference",
+    "FilingOnChain",
+    "decide_approval",
+    "decide_update",
+    "latest_end",
+    "planned_tranches",
+]
+
+#: How far a proposer's clock may run ahead of this node's.
+CLOCK_SKEW_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class FilingOnChain:
+    """`filingState` of the registry: status, window in seconds since 1970, sequence. `max_validity` in seconds."""
+
+    status: OnChainStatus
+    valid_after: int
+    valid_until: int
+    sequence: int
+    max_validity: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A field of the proposal that is not what this node would sign."""
+
+    field: str
+    proposed: Any
+    expected: Any
+
+    def as_json(self) -> dict[str, Any]:
+        """Keys field, proposed, expected."""
+        return {"field": self.field, "proposed": self.proposed, "expected": self.expected}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The answer to one proposal. Only `approved` may be signed."""
+
+    verdicts: VerdictTable
+    differences: tuple[Difference, ...]
+    required: tuple[Finding, ...]
+    """The findings that stand in the way: those of the table that did not pass, where passing is needed."""
+
+    @property
+    def approved(self) -> bool:
+        """Whether every needed rule passed and every field is what this node would sign."""
+        return not self.required and not self.differences
+
+    def as_json(self) -> dict[str, Any]:
+        """Keys approved, verdicts, failed, differences."""
+        return {
+            "approved": self.approved,
+            "verdicts": self.verdicts.as_json(),
+            "failed": [finding.as_json() for finding in self.required],
+            "differences": [difference.as_json() for difference in self.differences],
+        }
+
+
+def _midnight(day: date) -> int:
+    return int(datetime.combine(day, time(), SHANGHAI).timestamp())
+
+
+def planned_tranches(case: Case, chain_id: int) -> tuple[Tranche, ...]:
+    """The dossier's tranches on one chain with their caps in base units, ascending by token address."""
+    plan = case.dossier.issue_plan
+    chosen = [item for item in plan.tranches if item.chain == f"eip155:{chain_id}"]
+    return tuple(
+        Tranche(token=item.contract, cap=plan.base_units(item.max_units), decimals=plan.decimals)
+        for item in sorted(chosen, key=lambda item: int(item.contract, 16))
+    )
+
+
+def latest_end(case: Case) -> int:
+    """The last second, exclusive, that an approval may reach: end of offer or of the filing, whichever comes first."""
+    ends = [_midnight(case.dossier.issue_plan.offer_end + timedelta(days=1))]
+    span = validity(case)
+    if span is not None:
+        ends.append(_midnight(span.end))
+    return min(ends)
+
+
+def _until(case: Case, chain: FilingOnChain, valid_until: int) -> list[Difference]:
+    longest = case.now + CLOCK_SKEW_SECONDS + min(case.policy.max_approval_seconds, chain.max_validity)
+    limit = min(latest_end(case), longest)
+    if case.now < valid_until <= limit:
+        return []
+    return [Difference("validUntil", valid_until, f"after {case.now} and at most {limit}")]
+
+
+def _compare(field: str, proposed: Any, expected: Any) -> list[Difference]:
+    return [] if proposed == expected else [Difference(field, proposed, expected)]
+
+
+def _record_hash(case: Case) -> str | None:
+    record = case.standing.record
+    return "0x" + record.record_hash().hex() if record else None
+
+
+def _filing(case: Case) -> str | None:
+    return "0x" + filing_id(case.number).hex() if case.number else None
+
+
+def decide_approval(case: Case, chain_id: int, chain: FilingOnChain, proposed: FilingApproval) -> Decision:
+    """Whether this node signs the proposed approval: all rules pass and every field equals its own."""
+    verdicts = evaluate(case)
+    expected = planned_tranches(case, chain_id)
+    differences = [
+        *_compare("filing", proposed.filing, _filing(case)),
+        *_compare(
+            "tranches",
+            [tranche.model_dump(mode="json", by_alias=True) for tranche in proposed.tranches],
+            [tranche.model_dump(mode="json", by_alias=True) for tranche in expected],
+        ),
+        *_compare("dossierHash", proposed.dossier_hash, "0x" + case.dossier.dossier_hash().hex()),
+        *_compare("recordHash", proposed.record_hash, _record_hash(case)),
+        *_compare("rulesetHash", proposed.ruleset_hash, "0x" + ruleset_hash(case.policy).hex()),
+        *_compare("sequence", proposed.sequence, chain.sequence + 1),
+        *_until(case, chain, proposed.valid_until),
+    ]
+    earliest = _midnight(case.dossier.issue_plan.first_issue_not_before)
+    if (
+        not max(earliest, case.now - CLOCK_SKEW_SECONDS)
+        <= proposed.valid_after
+        <= max(earliest, case.now + CLOCK_SKEW_SECONDS)
+    ):
+        differences.append(Difference("validAfter", proposed.valid_after, f"about {max(earliest, case.now)}"))
+    if chain.status not in (OnChainStatus.NONE, OnChainStatus.APPROVED):
+        differences.append(
+            Difference("status on chain", chain.status.name, "NONE or APPROVED; a suspension is lifted by an update")
+        )
+    return Decision(verdicts, tuple(differences), verdicts.not_passed)
+
+
+def decide_update(case: Case, chain: FilingOnChain, proposed: FilingUpdate) -> Decision:
+    """Whether this node signs the proposed update.
+
+    Renew and resume need all rules; revoke needs the regulator's own withdrawal or revocation; complete needs a
+    completion report in the dossier. A quorum does not suspend: any one operator may, at once.
+    """
+    verdicts = evaluate(case)
+    differences = [
+        *_compare("filing", proposed.filing, _filing(case)),
+        *_compare("sequence", proposed.sequence, chain.sequence + 1),
+    ]
+    if chain.status not in (OnChainStatus.APPROVED, OnChainStatus.SUSPENDED):
+        differences.append(Difference("status on chain", chain.status.name, "APPROVED or SUSPENDED"))
+    required: tuple[Finding, ...] = ()
+    if proposed.status == OnChainStatus.APPROVED:
+        required = verdicts.not_passed
+        differences += _compare("recordHash", proposed.record_hash, _record_hash(case))
+        differences += _until(case, chain, proposed.valid_until)
+    else:
+        differences += _compare("validUntil", proposed.valid_until, 0)
+        differences += _ending(case, proposed)
+    return Decision(verdicts, tuple(differences), required)
+
+
+def _ending(case: Case, proposed: FilingUpdate) -> list[Difference]:
+    if proposed.status == OnChainStatus.REVOKED:
+        if case.standing.status in ENDED:
+            return []
+        seen = case.standing.status.value if case.standing.status else "nothing certain"
+        return [Difference("status", "REVOKED", f"the regulator's own withdrawal or revocation; observed: {seen}")]
+    if proposed.status == OnChainStatus.COMPLETED:
+        reports = case.dossier.post_filing.reports
+        if any(report.kind == "COMPLETION" and report.reported_on for report in reports):
+            return []
+        return [Difference("status", "COMPLETED", "a COMPLETION report with reportedOn in postFiling.reports")]
+    return [
+        Difference(
+            "status",
+            OnChainStatus(proposed.status).name,
+            "a suspension is one operator's own act: `filing-gate suspend`",
+        )
+    ]

@@ -1,0 +1,100 @@
+"""A rule's answer, and the answers together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from oracle.rules.case import Case
+
+__all__ = ["Basis", "Finding", "Rule", "Verdict", "VerdictTable", "failed", "passed", "unclear"]
+
+
+class Verdict(StrEnum):
+    """PASS, FAIL, or INDETERMINATE: not enough is known. Only PASS passes."""
+
+    PASS = "PASS"  # noqa: S105
+    FAIL = "FAIL"
+    INDETERMINATE = "INDETERMINATE"
+
+
+class Basis(StrEnum):
+    """Where a rule comes from. ANALOGY: the 2023 listing regime; POLICY: ours."""
+
+    GUIDELINES = "GUIDELINES"
+    NOTICE_42 = "NOTICE_42"
+    AMAC = "AMAC"
+    ANALOGY = "ANALOGY"
+    POLICY = "POLICY"
+
+
+Outcome = tuple[Verdict, str]
+
+
+def passed(why: str) -> Outcome:
+    """The rule is met."""
+    return Verdict.PASS, why
+
+
+def failed(why: str) -> Outcome:
+    """The rule is broken."""
+    return Verdict.FAIL, why
+
+
+def unclear(why: str) -> Outcome:
+    """Too little is known to say; never passes."""
+    return Verdict.INDETERMINATE, why
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One row of the table: id, citation, basis, and the function that answers."""
+
+    id: str
+    cite: str
+    basis: Basis
+    check: Callable[[Case], Outcome]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One rule's answer to one case."""
+
+    rule: str
+    result: Verdict
+    basis: Basis
+    cite: str
+    explanation: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Keys rule, result, basis, cite, explanation."""
+        return {
+            "rule": self.rule,
+            "result": self.result.value,
+            "basis": self.basis.value,
+            "cite": self.cite,
+            "explanation": self.explanation,
+        }
+
+
+@dataclass(frozen=True)
+class VerdictTable:
+    """All findings, in the table's order."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def all_pass(self) -> bool:
+        """Whether there are findings and each is PASS."""
+        return bool(self.findings) and all(finding.result is Verdict.PASS for finding in self.findings)
+
+    @property
+    def not_passed(self) -> tuple[Finding, ...]:
+        """The findings that are FAIL or INDETERMINATE."""
+        return tuple(finding for finding in self.findings if finding.result is not Verdict.PASS)
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """One object a finding."""
+        return [finding.as_json() for finding in self.findings]

@@ -1,0 +1,264 @@
+"""HTTP GET with everything kept: each body and a record of each exchange are stored before anyone reads them.
+
+Bounded in every direction: size of a body, time of a request, time of a whole visit, attempts, redirects, and the hosts
+that may be asked. One `HttpCapture` is one visit: cookies live as long as it does.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from types import TracebackType
+from typing import Any, Self
+
+import httpx2
+
+from oracle.domain.canonical import canonical_bytes
+from oracle.errors import UnreachableError
+from oracle.evidence.store import EvidenceStore
+
+__all__ = ["Exchange", "FetchError", "HttpCapture", "HttpLimits", "origin", "path_of"]
+
+_KEPT_HEADERS = ("content-type", "content-length", "content-encoding", "date", "etag", "last-modified", "location")
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+@dataclass(frozen=True)
+class HttpLimits:
+    """Bounds of one visit. Times in seconds, sizes in bytes."""
+
+    timeout: float
+    deadline: float
+    max_bytes: int
+    attempts: int
+    backoff: float
+    user_agent: str
+    max_redirects: int = 3
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One answer. `url` is the address that gave it, after redirects; `sha256` names the stored body."""
+
+    url: str
+    status: int
+    body: bytes
+    sha256: str
+    fetched_at: str
+
+
+class FetchError(UnreachableError):
+    """An address gave nothing usable. `url` is that address, `exchange` what came, if anything did."""
+
+    def __init__(
+        self, what: str, *, url: str, remedy: str, exchange: Exchange | None = None, again: bool = False
+    ) -> None:
+        super().__init__(what, where=path_of(url), remedy=remedy)
+        self.url = url
+        self.exchange = exchange
+        self.again = again
+
+
+def path_of(url: str) -> str:
+    """The path of an address, without host and query: what an error may show."""
+    try:
+        return httpx2.URL(url).path
+    except httpx2.InvalidURL:
+        return "(invalid address)"
+
+
+def origin(url: str) -> str:
+    """`host` or `host:port` of an address, lower case, default ports left out; "" if it is none."""
+    try:
+        return httpx2.URL(url).netloc.decode("ascii").lower()
+    except httpx2.InvalidURL:
+        return ""
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The usual authorities, read once a process: reading them takes longer than a request."""
+    return httpx2.create_ssl_context(trust_env=False)
+
+
+class HttpCapture:
+    """One visit to a site. Use it as a context manager."""
+
+    def __init__(
+        self, limits: HttpLimits, allowed: Callable[[str], bool], evidence: EvidenceStore, clock: Callable[[], datetime]
+    ) -> None:
+        self._limits = limits
+        self._allowed = allowed
+        self._evidence = evidence
+        self._clock = clock
+        self._ends = time.monotonic() + limits.deadline
+        self._sockets: list[socket.socket] = []
+        # The environment (proxies, .netrc) must not change what a node sees; encodings are off so that the bytes on the
+        # wire are the bytes that are stored, and a small answer cannot unfold into a large one.
+        self._client = httpx2.Client(
+            verify=_trusted(),
+            trust_env=False,
+            follow_redirects=False,
+            headers={"user-agent": limits.user_agent, "accept-encoding": "identity"},
+        )
+        self._watchdog = threading.Timer(limits.deadline, self._hang_up)
+        self._watchdog.daemon = True
+
+    def __enter__(self) -> Self:
+        self._watchdog.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._watchdog.cancel()
+        self._client.close()
+
+    def get(self, url: str, *, referer: str | None = None) -> Exchange:
+        """The answer with status 200 to a GET, redirects inside the allowed hosts followed. FetchError otherwise."""
+        for _ in range(self._limits.max_redirects + 1):
+            exchange, location = self._persistent(url, referer)
+            if location is None:
+                return exchange
+            url = self._next_address(exchange, url, location)
+        raise FetchError(
+            f"more than {self._limits.max_redirects} redirects",
+            url=url,
+            remedy="open the page in a browser",
+            exchange=exchange,
+        )
+
+    def _next_address(self, exchange: Exchange, url: str, location: str) -> str:
+        try:
+            target = str(httpx2.URL(url).join(location))
+        except (httpx2.InvalidURL, ValueError):
+            target = ""
+        if not self._allowed(target):
+            raise FetchError(
+                f"redirects to {origin(target)[:200] or 'no host'}, outside the allowed hosts",
+                url=url,
+                remedy="add the host to allowedHosts if it is the regulator's",
+                exchange=exchange,
+            )
+        return target
+
+    def _persistent(self, url: str, referer: str | None) -> tuple[Exchange, str | None]:
+        for attempt in range(1, self._limits.attempts + 1):
+            try:
+                return self._once(url, referer)
+            except FetchError as error:
+                pause = self._limits.backoff * (2 ** (attempt - 1)) * (1 + random.random())  # noqa: S311 - spreads load
+                if not error.again or attempt == self._limits.attempts or time.monotonic() + pause > self._ends:
+                    raise
+                time.sleep(pause)
+        raise AssertionError("attempts is at least 1")
+
+    def _once(self, url: str, referer: str | None) -> tuple[Exchange, str | None]:
+        if not self._allowed(url):
+            raise FetchError(
+                f"leads to {origin(url)[:200] or 'no host'}, outside the allowed hosts",
+                url=url,
+                remedy="add the host to allowedHosts if it is the regulator's",
+            )
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise self._late(url)
+        answer = _Answer()
+        problem = self._receive(answer, url, referer, min(self._limits.timeout, left))
+        exchange = self._keep(answer, url, referer, problem)
+        if problem:
+            if time.monotonic() >= self._ends:
+                raise self._late(url, exchange)
+            raise FetchError(problem, url=url, remedy="try again later", exchange=exchange, again=not answer.cut)
+        return self._judged(exchange, answer, url)
+
+    def _judged(self, exchange: Exchange, answer: _Answer, url: str) -> tuple[Exchange, str | None]:
+        location = answer.headers.get("location")
+        if answer.status in _REDIRECTS and location:
+            return exchange, location
+        if answer.status != 200:
+            again = answer.status >= 500 or answer.status == 429
+            remedy = "try again later" if again else "open the page in a browser: it may have been moved or withdrawn"
+            raise FetchError(f"HTTP status {answer.status}", url=url, remedy=remedy, exchange=exchange, again=again)
+        if answer.headers.get("content-encoding", "identity") != "identity":
+            raise FetchError(
+                "an encoded body that was not asked for", url=url, remedy="try again later", exchange=exchange
+            )
+        return exchange, None
+
+    def _receive(self, answer: _Answer, url: str, referer: str | None, timeout: float) -> str | None:
+        """Fills `answer`; gives what went wrong, None if nothing did."""
+        headers = {"referer": referer} if referer else {}
+        try:
+            with self._client.stream(
+                "GET", url, headers=headers, timeout=timeout, extensions={"trace": self._remember_socket}
+            ) as response:
+                answer.status, answer.headers = response.status_code, response.headers
+                for chunk in response.iter_raw(65536):
+                    room = self._limits.max_bytes - len(answer.body)
+                    answer.body += chunk[:room]
+                    if len(chunk) > room:
+                        answer.cut = True
+                        return f"a body of more than {self._limits.max_bytes} bytes, cut off there"
+        except httpx2.TimeoutException:
+            return f"no answer within {timeout:.1f} s"
+        except (httpx2.TransportError, httpx2.InvalidURL) as error:
+            return f"the connection failed: {type(error).__name__}"
+        return None
+
+    def _remember_socket(self, event: str, info: dict[str, Any]) -> None:
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self._sockets.append(info["return_value"].get_extra_info("socket"))
+
+    def _hang_up(self) -> None:
+        """Ends the visit at its deadline even where a site sends a byte now and then, which no read timeout notices."""
+        for connected in list(self._sockets):
+            with suppress(OSError):
+                # The plain socket's method: that of a TLS socket would pull its state from under the reading thread.
+                socket.socket.shutdown(connected, socket.SHUT_RDWR)
+
+    def _late(self, url: str, exchange: Exchange | None = None) -> FetchError:
+        return FetchError(
+            f"the visit took longer than {self._limits.deadline:g} s",
+            url=url,
+            remedy="try again later, or raise deadlineSeconds",
+            exchange=exchange,
+        )
+
+    def _keep(self, answer: _Answer, url: str, referer: str | None, problem: str | None) -> Exchange:
+        body = bytes(answer.body)
+        exchange = Exchange(
+            url, answer.status, body, self._evidence.put(body), self._clock().isoformat(timespec="seconds")
+        )
+        record = {
+            "schema": "http-exchange/v1",
+            "method": "GET",
+            "url": url,
+            "referer": referer,
+            "status": answer.status,
+            "headers": {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers},
+            "fetchedAt": exchange.fetched_at,
+            "bodySha256": exchange.sha256,
+            "bodyBytes": len(body),
+            "problem": problem,
+        }
+        self._evidence.put(canonical_bytes(record))
+        return exchange
+
+
+class _Answer:
+    """What has arrived so far; `status` is 0 until the first line has."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: httpx2.Headers = httpx2.Headers()
+        self.body = bytearray()
+        self.cut = False

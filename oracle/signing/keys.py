@@ -1,0 +1,107 @@
+"""The operator's key. A signer checks its own signature before it hands it out."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Protocol, cast
+
+import coincurve
+from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
+
+from oracle.errors import FilingGateError, InputError
+from oracle.signing.recovery import address_of, recover
+
+__all__ = ["KeySigner", "Signer", "load_keystore", "new_keystore"]
+
+
+class Signer(Protocol):
+    """Something that signs a digest with one secp256k1 key."""
+
+    @property
+    def address(self) -> str:
+        """The EIP-55 address of the key."""
+        ...
+
+    def sign(self, digest: bytes) -> bytes:
+        """65 bytes r ‖ s ‖ v with low s and v 27 or 28, already recovered and found to be this key's."""
+        ...
+
+
+class KeySigner:
+    """A private key in this process's memory."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._key = coincurve.PrivateKey(secret)
+        self._address = address_of(self._key.public_key)
+
+    def __repr__(self) -> str:
+        return f"KeySigner({self._address})"
+
+    @property
+    def address(self) -> str:
+        """The EIP-55 address of the key."""
+        return self._address
+
+    @property
+    def secret(self) -> bytes:
+        """The 32 secret bytes, for signing transactions."""
+        return bytes(self._key.secret)
+
+    def sign(self, digest: bytes) -> bytes:
+        """See `Signer.sign`. RFC 6979: the same digest gives the same signature."""
+        raw = self._key.sign_recoverable(digest, hasher=None)
+        signature = raw[:64] + bytes([raw[64] + 27])
+        if recover(digest, signature) != self._address:
+            raise FilingGateError(
+                "the signature just made does not recover to the key", where=self._address, remedy="stop the node"
+            )
+        return signature
+
+
+def new_keystore(path: Path, password: str, *, secret: bytes | None = None, light: bool = False) -> KeySigner:
+    """Write a new keystore v3 file, readable by its owner only, and return its signer. Never overwrites a file.
+
+    `light` uses a cheap scrypt cost, for tests and demos.
+    """
+    signer = KeySigner(secret or coincurve.PrivateKey().secret)
+    content = create_keyfile_json(signer.secret, _utf8(password), kdf="scrypt", iterations=2 if light else None)
+    content["address"] = signer.address[2:].lower()
+    try:
+        with open(path, "x", encoding="utf-8", opener=_private) as file:
+            json.dump(content, file)
+    except FileExistsError:
+        raise InputError(
+            "a file of this name exists", where=str(path), remedy="choose another directory; a key is never overwritten"
+        ) from None
+    return signer
+
+
+def _utf8(password: str) -> str:
+    """The password's bytes; the library is annotated for text but would encode text as Latin-1."""
+    return cast(str, password.encode("utf-8"))
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def load_keystore(path: Path, password: str) -> KeySigner:
+    """The signer of a keystore v3 file. InputError for a missing or broken file or a wrong password."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError
+        return KeySigner(decode_keyfile_json(content, _utf8(password)))
+    except FileNotFoundError:
+        raise InputError("no such keystore", where=str(path), remedy="check the path in [key]") from None
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(path), remedy="check its permissions") from None
+    except (ValueError, KeyError, TypeError, NotImplementedError) as error:
+        wrong = "MAC mismatch" in str(error)
+        raise InputError(
+            "the password does not open this keystore" if wrong else "not a keystore v3 file",
+            where=str(path),
+            remedy="check the variable or file that holds the password" if wrong else "restore the keystore",
+        ) from None

@@ -1,0 +1,47 @@
+"""From a signature back to the address that made it, with the contract's own strictness."""
+
+from __future__ import annotations
+
+import coincurve
+from eth_utils.address import to_checksum_address
+
+from oracle.domain.canonical import keccak256
+
+__all__ = ["SECP256K1_HALF_ORDER", "InvalidSignature", "address_of", "recover"]
+
+#: Half the order of secp256k1; a signature with a greater s is refused (EIP-2).
+SECP256K1_HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+
+
+class InvalidSignature(ValueError):
+    """The bytes are not a signature that the registry would accept."""
+
+
+def address_of(public_key: coincurve.PublicKey) -> str:
+    """The EIP-55 address of a public key."""
+    return str(to_checksum_address(keccak256(public_key.format(compressed=False)[1:])[-20:]))
+
+
+def recover(digest: bytes, signature: bytes) -> str:
+    """The EIP-55 address that signed the 32-byte digest.
+
+    `signature` is r ‖ s ‖ v (65 bytes, v 27 or 28) or r ‖ yParity-and-s (64 bytes, EIP-2098). Raises InvalidSignature.
+    """
+    if len(signature) == 64:
+        tail = int.from_bytes(signature[32:], "big")
+        parity, s = tail >> 255, tail & ((1 << 255) - 1)
+    elif len(signature) == 65:
+        if signature[64] not in (27, 28):
+            raise InvalidSignature("v is neither 27 nor 28")
+        parity, s = signature[64] - 27, int.from_bytes(signature[32:64], "big")
+    else:
+        raise InvalidSignature(f"{len(signature)} bytes long, not 64 or 65")
+    if s > SECP256K1_HALF_ORDER:
+        raise InvalidSignature("s is in the upper half of the order")
+    try:
+        key = coincurve.PublicKey.from_signature_and_message(
+            signature[:32] + s.to_bytes(32, "big") + bytes([parity]), digest, hasher=None
+        )
+    except ValueError as error:  # r or s is zero or beyond the order, or no point fits
+        raise InvalidSignature("r and s do not form a signature") from error
+    return address_of(key)

@@ -1,0 +1,181 @@
+"""Our digests against eth-account's for anything that can be signed, and against the contract's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import pytest
+from eth_account.messages import encode_typed_data
+from eth_utils.address import to_checksum_address
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from web3 import Web3
+
+from oracle.chain.deployment import Deployment, Manifest, deploy
+from oracle.chain.registry import Registry, approval_struct, update_struct
+from oracle.chain.sender import NodeAccountSender
+from oracle.domain.approval import FilingApproval, FilingUpdate, Suspension, Tranche
+from oracle.domain.canonical import keccak256
+from oracle.domain.fields import Frozen
+from oracle.signing.eip712 import Domain, approval_digest, suspension_digest, update_digest
+from tests.anvil import start_anvil
+
+Document = TypeVar("Document", bound=Frozen)
+
+
+def built(document: type[Document], **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Document]:
+    """Documents from strategies for their fields, by the names the code uses."""
+    return st.fixed_dictionaries(fields).map(lambda values: document(**values))
+
+
+hashes = st.binary(min_size=32, max_size=32).map(lambda data: "0x" + data.hex())
+addresses = st.binary(min_size=20, max_size=20).map(to_checksum_address)
+seconds = st.integers(0, 2**48 - 1)
+sequences = st.integers(1, 2**53 - 1)
+tranches = st.lists(
+    built(Tranche, token=addresses, cap=st.integers(1, 2**96 - 1), decimals=st.integers(0, 77)),
+    min_size=1,
+    max_size=5,
+    unique_by=lambda tranche: tranche.token,
+).map(lambda items: tuple(sorted(items, key=lambda item: int(item.token, 16))))
+approvals = built(
+    FilingApproval,
+    filing=hashes,
+    tranches=tranches,
+    dossier_hash=hashes,
+    record_hash=hashes,
+    ruleset_hash=hashes,
+    valid_after=seconds,
+    valid_until=seconds,
+    sequence=sequences,
+)
+updates = built(
+    FilingUpdate,
+    filing=hashes,
+    status=st.integers(1, 4),
+    record_hash=hashes,
+    valid_until=seconds,
+    sequence=sequences,
+    reason=hashes,
+)
+suspensions = built(Suspension, filing=hashes, sequence=sequences, reason=hashes)
+domains = st.builds(Domain, chain_id=st.integers(1, 2**60), registry=addresses)
+
+DOMAIN_FIELDS = [
+    {"name": "name", "type": "string"},
+    {"name": "version", "type": "string"},
+    {"name": "chainId", "type": "uint256"},
+    {"name": "verifyingContract", "type": "address"},
+]
+TYPES = {
+    "Tranche": [("token", "address"), ("cap", "uint256"), ("decimals", "uint8")],
+    "FilingApproval": [
+        ("filing", "bytes32"),
+        ("tranches", "Tranche[]"),
+        ("dossierHash", "bytes32"),
+        ("recordHash", "bytes32"),
+        ("rulesetHash", "bytes32"),
+        ("validAfter", "uint64"),
+        ("validUntil", "uint64"),
+        ("sequence", "uint64"),
+    ],
+    "FilingUpdate": [
+        ("filing", "bytes32"),
+        ("status", "uint8"),
+        ("recordHash", "bytes32"),
+        ("validUntil", "uint64"),
+        ("sequence", "uint64"),
+        ("reason", "bytes32"),
+    ],
+    "Suspension": [("filing", "bytes32"), ("sequence", "uint64"), ("reason", "bytes32")],
+}
+
+
+def by_eth_account(domain: Domain, primary: str, message: dict[str, Any]) -> bytes:
+    """The digest as eth-account makes it from the generic typed-data form."""
+    used = {primary, "Tranche"} if primary == "FilingApproval" else {primary}
+    signable = encode_typed_data(
+        full_message={
+            "types": {
+                "EIP712Domain": DOMAIN_FIELDS,
+                **{name: [{"name": field, "type": kind} for field, kind in TYPES[name]] for name in used},
+            },
+            "primaryType": primary,
+            "domain": {
+                "name": "FilingRegistry",
+                "version": "1",
+                "chainId": domain.chain_id,
+                "verifyingContract": domain.registry,
+            },
+            "message": message,
+        }
+    )
+    return keccak256(b"\x19" + signable.version + signable.header + signable.body)
+
+
+def message_of(document: FilingApproval | FilingUpdate | Suspension) -> dict[str, Any]:
+    """The document with integers as integers, whatever its JSON form."""
+    return document.model_dump(mode="python", by_alias=True) | (
+        {"tranches": [{"token": t.token, "cap": t.cap, "decimals": t.decimals} for t in document.tranches]}
+        if isinstance(document, FilingApproval)
+        else {}
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(domain=domains, approval=approvals)
+def test_approval_digest__any_approval__is_eth_accounts(domain: Domain, approval: FilingApproval) -> None:
+    assert approval_digest(domain, approval) == by_eth_account(domain, "FilingApproval", message_of(approval))
+
+
+@settings(max_examples=80, deadline=None)
+@given(domain=domains, change=updates)
+def test_update_digest__any_update__is_eth_accounts(domain: Domain, change: FilingUpdate) -> None:
+    assert update_digest(domain, change) == by_eth_account(domain, "FilingUpdate", message_of(change))
+
+
+@settings(max_examples=80, deadline=None)
+@given(domain=domains, suspension=suspensions)
+def test_suspension_digest__any_suspension__is_eth_accounts(domain: Domain, suspension: Suspension) -> None:
+    assert suspension_digest(domain, suspension) == by_eth_account(domain, "Suspension", message_of(suspension))
+
+
+@pytest.fixture(scope="module")
+def deployed() -> Iterator[tuple[Registry, Deployment]]:
+    with start_anvil() as anvil:
+        w3 = Web3(Web3.HTTPProvider(anvil.url))
+        accounts = [str(account) for account in w3.eth.accounts]
+        token = {"id": "a", "name": "A", "symbol": "A", "decimals": 0, "admin": accounts[0], "issuer": accounts[0]}
+        manifest = Manifest.model_validate(
+            {"committee": {"operators": accounts[1:4], "threshold": 2}, "tokens": [token]}
+        )
+        deployment = deploy(manifest, w3, NodeAccountSender(accounts[0]))
+        yield Registry(w3, deployment.registry), deployment
+
+
+contract_settings = settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@contract_settings
+@given(approval=approvals)
+def test_approval_digest__any_approval__is_the_contracts(
+    deployed: tuple[Registry, Deployment], approval: FilingApproval
+) -> None:
+    registry, deployment = deployed
+    digest = approval_digest(Domain(deployment.chain_id, deployment.registry), approval)
+    assert digest == bytes(registry._call("approvalDigest", approval_struct(approval)))
+
+
+@contract_settings
+@given(change=updates, suspension=suspensions)
+def test_update_and_suspension_digest__any__are_the_contracts(
+    deployed: tuple[Registry, Deployment], change: FilingUpdate, suspension: Suspension
+) -> None:
+    registry, deployment = deployed
+    domain = Domain(deployment.chain_id, deployment.registry)
+    assert update_digest(domain, change) == bytes(registry._call("updateDigest", update_struct(change)))
+    struct = (bytes.fromhex(suspension.filing[2:]), suspension.sequence, bytes.fromhex(suspension.reason[2:]))
+    assert suspension_digest(domain, suspension) == bytes(registry._call("suspensionDigest", struct))

@@ -1,0 +1,94 @@
+"""The tables. Rows are only ever added; an answer is a row of its own, so what was received is kept in any case."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text, UniqueConstraint
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "answers",
+    "decisions",
+    "dossiers",
+    "meta",
+    "metadata",
+    "observations",
+    "requests",
+    "signatures",
+]
+
+#: Raised with every change of a table. A node refuses a database of another version.
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+meta = Table("meta", metadata, Column("key", String(64), primary_key=True), Column("value", Text, nullable=False))
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("received_at", String(40), nullable=False),
+    Column("method", String(8), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("request_id", ForeignKey("requests.id"), primary_key=True),
+    Column("answered_at", String(40), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+dossiers = Table(
+    "dossiers",
+    metadata,
+    Column("hash", String(66), primary_key=True),
+    Column("request_id", ForeignKey("requests.id"), nullable=False),
+    Column("number", Text),
+    Column("entity_name", Text, nullable=False),
+    Column("canonical", LargeBinary, nullable=False),
+    Index("dossiers_by_number", "number"),
+)
+
+observations = Table(
+    "observations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sighting", String(36), nullable=False),
+    Column("number", Text),
+    Column("entity_name", Text),
+    Column("kind", String(16), nullable=False),
+    Column("fetched_at", String(40), nullable=False),
+    Column("content", Text, nullable=False),
+    Index("observations_by_number", "number", "id"),
+    Index("observations_by_entity", "entity_name", "id"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("request_id", ForeignKey("requests.id"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("dossier_hash", String(66), nullable=False),
+    Column("decided_at", Integer, nullable=False),
+    Column("inputs", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+)
+
+signatures = Table(
+    "signatures",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("decision_id", ForeignKey("decisions.id"), nullable=False),
+    Column("filing", String(66), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("digest", String(66), nullable=False),
+    Column("signature", String(132), nullable=False),
+    Column("signed_at", String(40), nullable=False),
+    UniqueConstraint("digest", name="signatures_once_a_digest"),
+    Index("signatures_by_filing", "filing", "sequence"),
+)

@@ -1,0 +1,177 @@
+"""The manifest (what to deploy), the deployment file (what was deployed), and the way from one to the other."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+from web3 import Web3
+from web3.types import TxReceipt
+
+from oracle.chain.artifacts import abi, artifact
+from oracle.chain.rpc import chain_faults
+from oracle.chain.sender import Sender
+from oracle.domain.canonical import parse_json
+from oracle.domain.dossier import problems_of
+from oracle.domain.fields import H256, Address, Frozen, Text
+from oracle.errors import InputError
+
+__all__ = ["DeployedToken", "Deployment", "Manifest", "deploy", "load_deployment", "load_manifest", "save_deployment"]
+
+
+class CommitteeManifest(Frozen):
+    operators: list[Address] = Field(min_length=1, max_length=32)
+    threshold: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.threshold > len(self.operators):
+            raise ValueError(f"threshold {self.threshold} can't be reached by {len(self.operators)} operators")
+        for number, operator in enumerate(self.operators):
+            if operator in self.operators[:number]:
+                raise ValueError(f"operators[{number}]: {operator} stands twice")
+        return self
+
+
+class RegistryManifest(Frozen):
+    #: Longest window of an approval, in seconds.
+    max_validity_seconds: int = Field(default=72 * 3600, gt=0, le=366 * 86400)
+
+
+class TokenManifest(Frozen):
+    id: Text
+    name: Text
+    symbol: Text
+    decimals: int = Field(ge=0, le=18)
+    admin: Address
+    issuer: Address
+
+
+class Manifest(Frozen):
+    """What to deploy: a committee with its registry and one token a tranche."""
+
+    committee: CommitteeManifest
+    registry: RegistryManifest = RegistryManifest()
+    tokens: list[TokenManifest] = Field(min_length=1, max_length=32)
+
+    @model_validator(mode="after")
+    def _ids(self) -> Self:
+        if len({token.id for token in self.tokens}) != len(self.tokens):
+            raise ValueError("two tokens share one id")
+        return self
+
+
+class DeployedToken(Frozen):
+    id: Text
+    address: Address
+    symbol: Text
+    decimals: int
+
+
+class Deployment(Frozen):
+    """`deployments/<chain id>.json`."""
+
+    schema_: Literal["deployment/v1"] = Field(default="deployment/v1", alias="schema")
+    chain_id: int = Field(gt=0)
+    registry: Address
+    block: int = Field(ge=0)
+    transaction: H256
+    operators: list[Address]
+    threshold: int
+    max_validity_seconds: int
+    tokens: list[DeployedToken]
+
+    def token(self, name: str) -> DeployedToken:
+        """A token by id, symbol or address. InputError if there is none."""
+        for token in self.tokens:
+            if name in (token.id, token.symbol) or name.lower() == token.address.lower():
+                return token
+        known = ", ".join(f"{token.id} ({token.symbol})" for token in self.tokens)
+        raise InputError(f"no token {name!r} in the deployment", where="TOKEN", remedy=f"name one of: {known}")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(path), remedy="check the path") from None
+
+
+def _invalid(path: Path, error: ValidationError) -> InputError:
+    rows = [row | {"field": row["field"].replace("(dossier)", "(file)")} for row in problems_of(error)]
+    return InputError(
+        f"{rows[0]['field']}: {rows[0]['problem']}", where=str(path), remedy="correct the file", details=rows
+    )
+
+
+def load_manifest(path: Path) -> Manifest:
+    """Read a TOML manifest. InputError names the key that is wrong."""
+    try:
+        return Manifest.model_validate_json(json.dumps(tomllib.loads(_read(path).decode("utf-8")), default=str))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"not TOML: {error}", where=str(path), remedy="correct that line") from None
+    except ValidationError as error:
+        raise _invalid(path, error) from None
+
+
+def load_deployment(path: Path) -> Deployment:
+    """Read a deployment file. InputError names what is wrong."""
+    try:
+        return Deployment.model_validate(parse_json(_read(path), what=str(path)))
+    except ValidationError as error:
+        raise _invalid(path, error) from None
+
+
+def save_deployment(deployment: Deployment, path: Path) -> None:
+    """Write the deployment file, creating its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".new")
+    temporary.write_text(
+        json.dumps(deployment.model_dump(mode="json", by_alias=True), indent=2) + "\n", encoding="utf-8"
+    )
+    temporary.replace(path)
+
+
+def _create(w3: Web3, sender: Sender, name: str, *arguments: Any) -> TxReceipt:
+    factory = w3.eth.contract(abi=abi(name), bytecode=artifact(name)["bytecode"])
+    data = bytes.fromhex(str(factory.constructor(*arguments).data_in_transaction)[2:])
+    return sender.send(w3, None, data)
+
+
+def deploy(manifest: Manifest, w3: Web3, sender: Sender) -> Deployment:
+    """Deploy the registry with its committee, then each token bound to it. Returns what to keep."""
+    committee = manifest.committee
+    receipt = _create(
+        w3, sender, "FilingRegistry", committee.operators, committee.threshold, manifest.registry.max_validity_seconds
+    )
+    registry = receipt["contractAddress"]
+    tokens = []
+    for token in manifest.tokens:
+        made = _create(
+            w3,
+            sender,
+            "AssetBackedToken",
+            token.name,
+            token.symbol,
+            token.decimals,
+            registry,
+            token.admin,
+            token.issuer,
+        )
+        address = str(made["contractAddress"])
+        tokens.append(DeployedToken(id=token.id, address=address, symbol=token.symbol, decimals=token.decimals))
+    with chain_faults(str(getattr(w3.provider, "endpoint_uri", ""))):
+        chain_id = w3.eth.chain_id
+    return Deployment(
+        chain_id=chain_id,
+        registry=str(registry),
+        block=int(receipt["blockNumber"]),
+        transaction=Web3.to_hex(receipt["transactionHash"]),
+        operators=committee.operators,
+        threshold=committee.threshold,
+        max_validity_seconds=manifest.registry.max_validity_seconds,
+        tokens=tokens,
+    )

@@ -1,0 +1,199 @@
+"""The registry and its tokens as Python calls. Reads give domain types; writes return the receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eth_utils.address import to_checksum_address
+from web3 import Web3
+from web3.contract import Contract
+from web3.types import TxReceipt
+
+from oracle.chain.artifacts import abi
+from oracle.chain.revert import explain_selector
+from oracle.chain.rpc import chain_faults
+from oracle.chain.sender import Sender
+from oracle.domain.approval import FilingApproval, FilingUpdate, OnChainStatus, OperatorSignature, Suspension
+from oracle.errors import InputError
+
+__all__ = ["FilingState", "Registry", "Token", "TrancheState", "approval_struct", "update_struct"]
+
+
+@dataclass(frozen=True)
+class FilingState:
+    """`filingState`: window [valid_after, valid_until) in seconds since 1970; sequence 0 if never approved."""
+
+    status: OnChainStatus
+    valid_after: int
+    valid_until: int
+    sequence: int
+
+
+@dataclass(frozen=True)
+class TrancheState:
+    """`trancheState`: the filing (0x-hex), cap and issued in base units."""
+
+    filing: str
+    cap: int
+    issued: int
+
+
+def _bytes(text: str) -> bytes:
+    return bytes.fromhex(text[2:])
+
+
+def approval_struct(approval: FilingApproval) -> tuple[Any, ...]:
+    """The approval as the ABI takes it."""
+    return (
+        _bytes(approval.filing),
+        [(tranche.token, tranche.cap, tranche.decimals) for tranche in approval.tranches],
+        _bytes(approval.dossier_hash),
+        _bytes(approval.record_hash),
+        _bytes(approval.ruleset_hash),
+        approval.valid_after,
+        approval.valid_until,
+        approval.sequence,
+    )
+
+
+def update_struct(change: FilingUpdate) -> tuple[Any, ...]:
+    """The update as the ABI takes it."""
+    return (
+        _bytes(change.filing),
+        change.status,
+        _bytes(change.record_hash),
+        change.valid_until,
+        change.sequence,
+        _bytes(change.reason),
+    )
+
+
+def _signatures(signatures: Sequence[OperatorSignature]) -> list[tuple[str, bytes]]:
+    ordered = sorted(signatures, key=lambda item: int(item.operator, 16))
+    return [(item.operator, _bytes(item.signature)) for item in ordered]
+
+
+class _Bound:
+    """A contract at an address, with errors of this project."""
+
+    def __init__(self, w3: Web3, address: str, name: str) -> None:
+        self.w3 = w3
+        self.address = str(to_checksum_address(address))
+        self._contract: Contract = w3.eth.contract(address=to_checksum_address(address), abi=abi(name))
+        self._url = str(getattr(w3.provider, "endpoint_uri", ""))
+
+    def _call(self, function: str, *arguments: Any, block: int | None = None) -> Any:
+        with chain_faults(self._url):
+            return self._contract.functions[function](*arguments).call(
+                block_identifier="latest" if block is None else block
+            )
+
+    def _data(self, function: str, *arguments: Any) -> bytes:
+        return bytes.fromhex(self._contract.encode_abi(function, args=list(arguments))[2:])
+
+
+class Registry(_Bound):
+    """A deployed FilingRegistry."""
+
+    def __init__(self, w3: Web3, address: str) -> None:
+        super().__init__(w3, address, "FilingRegistry")
+        with chain_faults(self._url):
+            if not w3.eth.get_code(to_checksum_address(address)):
+                raise InputError(
+                    "no contract at this address on this chain",
+                    where=self.address,
+                    remedy="check the deployment file and --rpc",
+                )
+
+    def operators(self, block: int | None = None) -> list[str]:
+        """The operators' addresses."""
+        return [str(item) for item in self._call("operators", block=block)]
+
+    def threshold(self, block: int | None = None) -> int:
+        """How many operators must sign."""
+        return int(self._call("threshold", block=block))
+
+    def max_validity(self, block: int | None = None) -> int:
+        """Longest window the registry accepts, in seconds from now."""
+        return int(self._call("maxValidity", block=block))
+
+    def filing_state(self, filing: str, block: int | None = None) -> FilingState:
+        """The state of a filing (0x-hex id)."""
+        status, valid_after, valid_until, sequence = self._call("filingState", _bytes(filing), block=block)
+        with chain_faults(self._url):
+            return FilingState(OnChainStatus(status), valid_after, valid_until, sequence)
+
+    def tranche_state(self, token: str, block: int | None = None) -> TrancheState:
+        """The state of a token's tranche; filing is zero if no approval ever named the token."""
+        filing, cap, issued = self._call("trancheState", to_checksum_address(token), block=block)
+        return TrancheState("0x" + bytes(filing).hex(), cap, issued)
+
+    def can_issue(self, token: str, amount: int, block: int | None = None) -> tuple[bool, str | None]:
+        """Whether the token may mint `amount` now, and if not, the name of the error a mint would give."""
+        allowed, reason = self._call("canIssue", to_checksum_address(token), amount, block=block)
+        return bool(allowed), None if allowed else explain_selector(bytes(reason))
+
+    def approve_data(self, approval: FilingApproval, signatures: Sequence[OperatorSignature]) -> bytes:
+        """The call data of `approve`, with the signatures ascending by operator."""
+        return self._data("approve", approval_struct(approval), _signatures(signatures))
+
+    def approve(self, sender: Sender, approval: FilingApproval, signatures: Sequence[OperatorSignature]) -> TxReceipt:
+        """Submit an approval with its signatures (any order)."""
+        return sender.send(self.w3, self.address, self.approve_data(approval, signatures))
+
+    def update(self, sender: Sender, change: FilingUpdate, signatures: Sequence[OperatorSignature]) -> TxReceipt:
+        """Submit an update with its signatures (any order)."""
+        return sender.send(self.w3, self.address, self._data("update", update_struct(change), _signatures(signatures)))
+
+    def suspend(self, sender: Sender, filing: str, reason: str) -> TxReceipt:
+        """Suspend at once; the sender must be an operator. `reason` is 0x-hex of 32 bytes."""
+        return sender.send(self.w3, self.address, self._data("suspend", _bytes(filing), _bytes(reason)))
+
+    def suspend_by_signature(self, sender: Sender, suspension: Suspension, signature: OperatorSignature) -> TxReceipt:
+        """Relay an operator's signed suspension; the sender may be anybody."""
+        struct = (_bytes(suspension.filing), suspension.sequence, _bytes(suspension.reason))
+        data = self._data("suspendBySig", struct, (signature.operator, _bytes(signature.signature)))
+        return sender.send(self.w3, self.address, data)
+
+
+class Token(_Bound):
+    """A deployed AssetBackedToken. Amounts are base units."""
+
+    def __init__(self, w3: Web3, address: str) -> None:
+        super().__init__(w3, address, "AssetBackedToken")
+
+    def decimals(self, block: int | None = None) -> int:
+        """Decimals of the token."""
+        return int(self._call("decimals", block=block))
+
+    def symbol(self) -> str:
+        """Symbol of the token, as it gives it: show it escaped."""
+        return str(self._call("symbol"))
+
+    def registry(self, block: int | None = None) -> str:
+        """The registry the token is gated by."""
+        return str(self._call("registry", block=block))
+
+    def total_supply(self, block: int | None = None) -> int:
+        """Total supply."""
+        return int(self._call("totalSupply", block=block))
+
+    def balance_of(self, account: str) -> int:
+        """Balance of an account."""
+        return int(self._call("balanceOf", to_checksum_address(account)))
+
+    def mint_data(self, to: str, amount: int) -> bytes:
+        """The call data of `mint`."""
+        return self._data("mint", to_checksum_address(to), amount)
+
+    def mint(self, sender: Sender, to: str, amount: int) -> TxReceipt:
+        """Mint; the sender must hold ISSUER_ROLE."""
+        return sender.send(self.w3, self.address, self.mint_data(to, amount))
+
+    def mint_batch(self, sender: Sender, to: Sequence[str], amounts: Sequence[int]) -> TxReceipt:
+        """Mint to many with one check of the filing."""
+        return sender.send(
+            self.w3, self.address, self._data("mintBatch", [to_checksum_address(item) for item in to], list(amounts))
+        )

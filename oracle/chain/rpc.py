@@ -1,0 +1,149 @@
+"""A connection to an Ethereum node, and its faults as this project's errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+import requests.exceptions
+from web3 import HTTPProvider, Web3
+from web3.exceptions import (
+    BadFunctionCallOutput,
+    ContractCustomError,
+    ContractLogicError,
+    TimeExhausted,
+    TransactionNotFound,
+    Web3Exception,
+    Web3RPCError,
+)
+
+from oracle.chain.revert import explain_revert
+from oracle.errors import InputError, RefusedError, UnreachableError
+
+__all__ = ["chain_faults", "connect", "raw_call", "shown_url"]
+
+
+#: A path segment or query value shorter than this is no access key, but a word like `rpc` or `v3`.
+_KEY_LENGTH = 6
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:  # brackets that don't match, or a port that is none
+        return None
+    return parts
+
+
+def shown_url(url: str) -> str:
+    """The URL without user, path and query: those may carry an access key."""
+    parts = _split(url)
+    if parts is None:
+        return "(not a URL)"
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
+
+
+def _without_keys(message: str, url: str) -> str:
+    """What a node said, cut to 200 characters, without what its URL keeps secret: some nodes quote their own path."""
+    parts = _split(url)
+    if parts is not None:
+        words = [*parts.path.split("/"), parts.query, *(value for _, value in parse_qsl(parts.query))]
+        secrets = {word for word in words if len(word) >= _KEY_LENGTH} | {parts.username or "", parts.password or ""}
+        secrets |= {unquote(word) for word in secrets}
+        for word in sorted(secrets - {""}, key=len, reverse=True):
+            message = message.replace(word, "…")
+    return message[:200]
+
+
+def _message(error: Web3RPCError, url: str) -> str:
+    answer: Any = error.rpc_response
+    fault = answer.get("error") if isinstance(answer, dict) else None
+    return _without_keys(str(fault.get("message") if isinstance(fault, dict) else error.message), url)
+
+
+@contextmanager
+def chain_faults(url: str) -> Iterator[None]:
+    """Turns web3's exceptions into RefusedError (a revert) and UnreachableError (everything else)."""
+    try:
+        yield
+    except (ContractCustomError, ContractLogicError) as error:
+        data = error.data if isinstance(error.data, str) else None
+        reason = explain_revert(data) if data else _without_keys(error.message or "reverted without a reason", url)
+        raise RefusedError(reason, where="contract", details={"revertData": data}) from None
+    except BadFunctionCallOutput:
+        raise UnreachableError(
+            "the call returned nothing: no such contract at this address on this chain",
+            where=shown_url(url),
+            remedy="check the address and --rpc",
+        ) from None
+    except Web3RPCError as error:
+        raise RefusedError(
+            f"the chain's node refused: {_message(error, url)}",
+            where=shown_url(url),
+            remedy="check funds, nonce and gas",
+        ) from None
+    except TimeExhausted:
+        raise UnreachableError(
+            "the transaction was sent but not mined in time",
+            where=shown_url(url),
+            remedy="look it up before sending again",
+        ) from None
+    except TransactionNotFound:
+        raise UnreachableError(
+            "the node does not know this transaction", where=shown_url(url), remedy="ask an archive node"
+        ) from None
+    except (requests.exceptions.RequestException, Web3Exception, ConnectionError, TimeoutError) as error:
+        raise UnreachableError(
+            f"the chain's node did not answer properly ({type(error).__name__})",
+            where=shown_url(url),
+            remedy="check that it runs and that --rpc is right",
+        ) from None
+    except (ValueError, TypeError, KeyError, RecursionError) as error:  # web3 on an answer that is not JSON-RPC's
+        raise UnreachableError(
+            f"the chain's node answered with something unusable ({type(error).__name__})",
+            where=shown_url(url),
+            remedy="check that --rpc is an Ethereum node",
+        ) from None
+
+
+def connect(url: str, *, chain_id: int | None = None, timeout: float = 15) -> Web3:
+    """A Web3 on an http(s) URL that has answered. `chain_id`, if given, must be its chain.
+
+    Raises InputError for a wrong URL or chain, UnreachableError when nobody answers.
+    """
+    parts = _split(url)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InputError("not an http(s) URL", where="--rpc", remedy="write e.g. http://127.0.0.1:8545")
+    w3 = Web3(HTTPProvider(url, request_kwargs={"timeout": timeout}))
+    with chain_faults(url):
+        actual = w3.eth.chain_id
+        if not isinstance(actual, int):
+            raise TypeError("the chain id is no number")
+    if chain_id is not None and actual != chain_id:
+        raise InputError(
+            f"the node is on chain {actual}, not {chain_id}",
+            where=shown_url(url),
+            remedy="point --rpc to the right chain",
+        )
+    return w3
+
+
+def raw_call(w3: Web3, method: str, params: list[Any]) -> Any:
+    """One JSON-RPC call without web3's formatters. UnreachableError if it fails."""
+    url = str(getattr(w3.provider, "endpoint_uri", ""))
+    with chain_faults(url):
+        answer = w3.provider.make_request(method, params)  # type: ignore[arg-type]
+        if not isinstance(answer, dict):
+            raise TypeError("the answer is no object")
+        if answer.get("error") is None:
+            return answer["result"]
+        error: Any = answer["error"]
+    message = str(error.get("message", "") if isinstance(error, dict) else error)
+    raise UnreachableError(
+        f"{method} failed: {_without_keys(message, url)}", where=shown_url(url), remedy="try another node"
+    )

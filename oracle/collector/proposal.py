@@ -1,0 +1,147 @@
+"""Building the complete approval or update that all nodes are asked to sign, and submitting what they signed."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from oracle.chain.registry import Registry
+from oracle.collector.node_client import NodeClient, NodeReply
+from oracle.collector.quorum import Quorum, ask_all, collect
+from oracle.domain.approval import ZERO_HASH, FilingApproval, FilingUpdate, OnChainStatus, Tranche
+from oracle.domain.dossier import Dossier
+from oracle.domain.names import filing_id
+from oracle.domain.reason import encode_reason
+from oracle.errors import InputError, RefusedError, UnreachableError
+from oracle.signing.eip712 import Domain, approval_digest, update_digest
+
+__all__ = ["Proposed", "propose_approval", "propose_update"]
+
+
+#: The window begins this long before `now`, so that the newest block, which may be some slots old, lies inside it.
+BLOCK_LAG_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """What was proposed, its digest, and what the nodes said to it."""
+
+    proposal: FilingApproval | FilingUpdate
+    digest: bytes
+    quorum: Quorum
+
+
+def _number(dossier: Dossier) -> str:
+    if not dossier.filing.filing_number:
+        raise InputError(
+            "the dossier names no filing number",
+            where="filing.filingNumber",
+            remedy="wait for the publication and enter its number",
+        )
+    return dossier.filing.filing_number
+
+
+def _most_common_hashes(nodes: Sequence[NodeClient], number: str, needed: int) -> tuple[str, str]:
+    """(recordHash, rulesetHash) that most nodes report; zero where none sees the publication: each then says why."""
+    answers = ask_all(nodes, lambda node: node.filing(number), lambda so_far: False)
+    replies = [reply.content for _, reply in answers if isinstance(reply, NodeReply) and reply.status == 200]
+    if not replies:
+        reasons = "\n  ".join(
+            f"{node.url}: {reply.what if isinstance(reply, UnreachableError) else reply.content.get('title')}"
+            for node, reply in answers
+        )
+        raise UnreachableError(
+            "no node answered" + (f"\n  {reasons}" if reasons else ""),
+            where="--node",
+            remedy=f"{needed} nodes must answer",
+        )
+    pairs = Counter((_hash(reply.get("recordHash")), _hash(reply.get("rulesetHash"))) for reply in replies)
+    return pairs.most_common(1)[0][0]
+
+
+def _hash(value: object) -> str:
+    return value if isinstance(value, str) and len(value) == 66 else ZERO_HASH
+
+
+def _hand_in(nodes: Sequence[NodeClient], dossier: Dossier) -> None:
+    """Give every node the dossier. A node that refuses it will say so again when asked to sign."""
+    body = dossier.canonical()
+    ask_all(nodes, lambda node: node.post("/v1/dossiers", body), lambda so_far: False)
+
+
+def propose_approval(
+    nodes: Sequence[NodeClient], registry: Registry, chain_id: int, dossier: Dossier, *, now: int, window_seconds: int
+) -> Proposed:
+    """Hand the dossier to all nodes, propose an approval for `window_seconds` from `now`, and collect signatures.
+
+    The nodes' most common record and rule-set hashes are proposed; a node that sees otherwise refuses and says so.
+    """
+    number = _number(dossier)
+    plan = dossier.issue_plan
+    chosen = [item for item in plan.tranches if item.chain == f"eip155:{chain_id}"]
+    if not chosen:
+        raise InputError(
+            f"the dossier plans no tranche on chain {chain_id}",
+            where="issuePlan.tranches",
+            remedy="check --rpc and the plan",
+        )
+    threshold, operators = registry.threshold(), registry.operators()
+    _hand_in(nodes, dossier)
+    record, ruleset = _most_common_hashes(nodes, number, threshold)
+    filing = "0x" + filing_id(number).hex()
+    approval = FilingApproval(
+        filing=filing,
+        tranches=tuple(
+            Tranche(token=item.contract, cap=plan.base_units(item.max_units), decimals=plan.decimals)
+            for item in sorted(chosen, key=lambda item: int(item.contract, 16))
+        ),
+        dossier_hash="0x" + dossier.dossier_hash().hex(),
+        record_hash=record,
+        ruleset_hash=ruleset,
+        valid_after=now - BLOCK_LAG_SECONDS,
+        valid_until=now + min(window_seconds, registry.max_validity()),
+        sequence=registry.filing_state(filing).sequence + 1,
+    )
+    digest = approval_digest(Domain(chain_id, registry.address), approval)
+    body = json.dumps({"approval": approval.model_dump(mode="json", by_alias=True)}).encode()
+    return Proposed(approval, digest, collect(nodes, "/v1/approvals", body, digest, operators, threshold))
+
+
+def propose_update(
+    nodes: Sequence[NodeClient],
+    registry: Registry,
+    chain_id: int,
+    dossier: Dossier,
+    status: OnChainStatus,
+    reason: str,
+    *,
+    now: int,
+    window_seconds: int,
+) -> Proposed:
+    """Propose to renew or resume (APPROVED, for `window_seconds`), revoke or complete, and collect signatures."""
+    number = _number(dossier)
+    filing = "0x" + filing_id(number).hex()
+    state = registry.filing_state(filing)
+    if state.status is OnChainStatus.NONE:
+        raise RefusedError(
+            "the filing has never been approved on this chain", where=number, remedy="use `filing-gate approve`"
+        )
+    threshold, operators = registry.threshold(), registry.operators()
+    _hand_in(nodes, dossier)
+    record, _ = _most_common_hashes(nodes, number, threshold)
+    active = status is OnChainStatus.APPROVED
+    change = FilingUpdate(
+        filing=filing,
+        status=int(status),
+        record_hash=record,
+        valid_until=now + min(window_seconds, registry.max_validity()) if active else 0,
+        sequence=state.sequence + 1,
+        reason=encode_reason(reason),
+    )
+    digest = update_digest(Domain(chain_id, registry.address), change)
+    body = json.dumps(
+        {"dossierHash": "0x" + dossier.dossier_hash().hex(), "update": change.model_dump(mode="json", by_alias=True)}
+    ).encode()
+    return Proposed(change, digest, collect(nodes, "/v1/updates", body, digest, operators, threshold))

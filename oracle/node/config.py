@@ -1,0 +1,171 @@
+"""A node's configuration: one TOML file. Paths in it are relative to the file; secrets are only named, never held."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from oracle.domain.dossier import problems_of
+from oracle.domain.fields import Address, Frozen, Text
+from oracle.errors import InputError
+from oracle.rules.policy import Policy
+from oracle.sources.csrc import CsrcConfig
+
+__all__ = [
+    "ChainConfig",
+    "HttpConfig",
+    "KeyConfig",
+    "NodeConfig",
+    "SourceConfig",
+    "StoreConfig",
+    "load_config",
+    "parse_config",
+    "read_secret",
+]
+
+
+_CAMEL = re.compile(r"(?<=[a-z])[A-Z](?=[a-z])")
+
+
+class HttpConfig(Frozen):
+    """Where the API listens. The API has no authentication yet: keep it on the loopback or behind a proxy that has."""
+
+    host: Text = "127.0.0.1"
+    port: int = Field(default=8700, ge=0, le=65535)
+    #: How long a sighting may be answered from the store, in seconds; 0 asks the sources each time.
+    cache_seconds: int = Field(default=30, ge=0, le=3600)
+
+
+class ChainConfig(Frozen):
+    """The chain and registry this node signs for. Give `rpc_url_env` instead of `rpc_url` if the URL holds a key."""
+
+    id: int = Field(gt=0)
+    registry: Address
+    rpc_url: Text | None = None
+    rpc_url_env: Text | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.rpc_url is None) == (self.rpc_url_env is None):
+            raise ValueError("give exactly one of rpc_url and rpc_url_env")
+        return self
+
+    def url(self) -> str:
+        """The RPC URL."""
+        return self.rpc_url if self.rpc_url is not None else read_secret("chain.rpc_url_env", env=self.rpc_url_env)
+
+
+class KeyConfig(Frozen):
+    """The keystore v3 file and the environment variable or file that holds its password."""
+
+    keystore: Text
+    password_env: Text | None = None
+    password_file: Text | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.password_env is None) == (self.password_file is None):
+            raise ValueError("give exactly one of password_env and password_file")
+        return self
+
+
+class StoreConfig(Frozen):
+    """Database URL (SQLAlchemy) and evidence folder."""
+
+    url: Text = "sqlite:///node.db"
+    evidence: Text = "evidence"
+
+
+class CsrcSourceConfig(CsrcConfig):
+    """A source of type "csrc"."""
+
+    type: Literal["csrc"]
+
+
+SourceConfig = Annotated[CsrcSourceConfig, Field()]
+
+
+class NodeConfig(Frozen):
+    """The whole file."""
+
+    name: Text
+    http: HttpConfig = HttpConfig()
+    chain: ChainConfig
+    key: KeyConfig
+    store: StoreConfig = StoreConfig()
+    policy: Policy = Policy()
+    sources: list[SourceConfig] = Field(min_length=1, max_length=20)
+    #: The folder of the file, for relative paths; not a key of the file.
+    base: Path = Field(default=Path(), exclude=True)
+
+    def path(self, text: str) -> Path:
+        """A path of the file, relative to it."""
+        return self.base / text
+
+    def database_url(self) -> str:
+        """The store's URL with a relative SQLite path made relative to the file."""
+        prefix = "sqlite:///"
+        url = self.store.url
+        if url.startswith(prefix) and not url.startswith(prefix + "/"):
+            return prefix + str((self.base / url[len(prefix) :]).resolve())
+        return url
+
+
+def read_secret(key: str, *, env: str | None = None, file: Path | None = None) -> str:
+    """A secret from an environment variable or file, without its line end. Errors name the key, never the secret."""
+    if env is not None:
+        value = os.environ.get(env)
+        if not value:
+            raise InputError(f"the environment variable {env} is not set", where=key, remedy=f"export {env}")
+        return value
+    if file is None:
+        raise InputError("no secret is named", where=key, remedy="name an environment variable or a file")
+    try:
+        return file.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError):
+        raise InputError(
+            "the file can't be read", where=f"{key} = {file}", remedy="check path and permissions"
+        ) from None
+
+
+def load_config(path: Path) -> NodeConfig:
+    """Read and check a configuration. InputError names the file and the path of each wrong key."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"cannot be read: {error.strerror}", where=str(path), remedy="make one with `filing-gate operator init DIR`"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"not UTF-8 at byte {error.start}", where=str(path), remedy="save it as UTF-8") from None
+    return parse_config(text, where=str(path)).model_copy(update={"base": path.parent})
+
+
+def parse_config(text: str, *, where: str) -> NodeConfig:
+    """Check a configuration's text. InputError names `where` and the path of each wrong key."""
+    try:
+        content = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"not TOML: {error}", where=where, remedy="correct that line") from None
+    if "base" in content:
+        raise InputError("base: unknown key: remove it or correct its spelling", where=where, remedy="correct the file")
+    try:
+        return NodeConfig.model_validate_json(json.dumps(content, default=str))
+    except ValidationError as error:
+        rows = [_as_written(row) for row in problems_of(error)]
+        shown = "; ".join(f"{row['field']}: {row['problem']}" for row in rows[:5])
+        more = f"; and {len(rows) - 5} more" if len(rows) > 5 else ""
+        raise InputError(shown + more, where=where, remedy="correct the file", details=rows) from None
+
+
+def _as_written(row: dict[str, str]) -> dict[str, str]:
+    """A problem with keys as this file writes them (rpc_url), not as JSON does (rpcUrl)."""
+    if row["problem"].startswith("unknown key"):
+        return row
+    return {name: _CAMEL.sub(lambda found: "_" + found[0].lower(), text) for name, text in row.items()}

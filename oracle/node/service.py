@@ -1,0 +1,240 @@
+"""One operator's node: it observes, evaluates, decides and signs, and stores each of them before it counts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from oracle.chain.registry import FilingState, Registry
+from oracle.chain.rpc import connect
+from oracle.domain.approval import FilingApproval, FilingUpdate, OperatorSignature
+from oracle.domain.dossier import Dossier
+from oracle.domain.filing import FilingQuery, Observation
+from oracle.domain.names import filing_id, fold_number, parse_number
+from oracle.errors import InputError, UnreachableError
+from oracle.evidence.store import EvidenceStore
+from oracle.node.config import NodeConfig, read_secret
+from oracle.node.facts import tranche_facts
+from oracle.rules.case import Case, query_for, standing_from
+from oracle.rules.decision import Decision, FilingOnChain, decide_approval, decide_update
+from oracle.rules.table import RULESET_VERSION, ruleset_hash
+from oracle.signing.eip712 import Domain, approval_digest, update_digest
+from oracle.signing.keys import Signer, load_keystore
+from oracle.sources import Source
+from oracle.sources.csrc import CsrcSource
+from oracle.store.database import Database, format_time
+
+__all__ = ["Answer", "Node", "make_sources", "open_node"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A node's answer to a proposal; `signature` only if the decision is yes."""
+
+    decision: Decision
+    digest: str
+    signature: OperatorSignature | None
+
+
+class Node:
+    """One operator. Thread-safe: each call uses its own database transactions."""
+
+    def __init__(
+        self, config: NodeConfig, database: Database, sources: Sequence[Source], signer: Signer, evidence: EvidenceStore
+    ) -> None:
+        self.config = config
+        self.database = database
+        self.evidence = evidence
+        self._sources = tuple(sources)
+        self._signer = signer
+        self._domain = Domain(config.chain.id, config.chain.registry)
+
+    @property
+    def address(self) -> str:
+        """The operator's address."""
+        return self._signer.address
+
+    def registry(self) -> Registry:
+        """The registry, on a connection to the configured chain."""
+        return Registry(connect(self.config.chain.url(), chain_id=self.config.chain.id), self.config.chain.registry)
+
+    def ruleset(self) -> str:
+        """`rulesetHash` of this node, 0x-hex."""
+        return "0x" + ruleset_hash(self.config.policy).hex()
+
+    def operator(self) -> dict[str, Any]:
+        """What `GET /v1/operator` says."""
+        return {
+            "operator": self.address,
+            "name": self.config.name,
+            "chainId": self.config.chain.id,
+            "registry": self.config.chain.registry,
+            "ruleset": RULESET_VERSION,
+            "rulesetHash": self.ruleset(),
+        }
+
+    def check_committee(self) -> str | None:
+        """None if this node's key is in the registry's committee on the right chain; otherwise what is wrong."""
+        operators = self.registry().operators()
+        if self.address in operators:
+            return None
+        return f"{self.address} is not among the registry's operators {', '.join(operators)}"
+
+    def observe(self, query: FilingQuery, *, fresh: bool = False) -> list[Observation]:
+        """What all sources say, from the store if young enough, else asked now and stored before it is returned."""
+        known = [] if fresh else self.database.last_sighting(query)
+        oldest_allowed = time.time() - self.config.http.cache_seconds
+        if known and all(datetime.fromisoformat(item.fetched_at).timestamp() > oldest_allowed for item in known):
+            return known
+        seen = [item for source in self._sources for item in source.observe(query)]
+        self.database.add_sighting(query, seen)
+        return seen
+
+    def case(self, dossier: Dossier, *, chain: Registry | None, fresh: bool = False) -> Case:
+        """The case of a dossier at this moment: observed, with the chain's facts if a registry is given."""
+        query = query_for(dossier)
+        earlier = self.database.earlier_publications(fold_number(query.number)) if query.number else []
+        observations = self.observe(query, fresh=fresh)
+        return Case(
+            dossier=dossier,
+            policy=self.config.policy,
+            now=int(time.time()),
+            observations=tuple(observations),
+            earlier=tuple(earlier),
+            tranches=tranche_facts(dossier, chain, self.config.chain.id) if chain is not None else None,
+        )
+
+    def _dossier(self, name: str) -> Dossier:
+        dossier = self.database.dossier(name)
+        if dossier is None:
+            raise InputError(
+                "this node has no dossier with this hash", where="dossierHash", remedy="POST /v1/dossiers first"
+            )
+        return dossier
+
+    def approve(self, request_id: int, proposed: FilingApproval) -> Answer:
+        """Decide on a proposed approval; sign it if every rule passes and every field is this node's own.
+
+        InputError if the dossier is unknown, UnreachableError if the chain can't be read.
+        """
+        dossier = self._dossier(proposed.dossier_hash)
+        registry = self.registry()
+        case = self.case(dossier, chain=registry)
+        state = self._state(registry, proposed.filing)
+        decision = decide_approval(case, self.config.chain.id, state, proposed)
+        digest = approval_digest(self._domain, proposed)
+        return self._conclude(request_id, "approval", case, state, proposed, decision, digest)
+
+    def update(self, request_id: int, dossier_hash: str, proposed: FilingUpdate) -> Answer:
+        """Decide on a proposed update (renew, resume, revoke, complete). Errors as `approve`."""
+        dossier = self._dossier(dossier_hash)
+        registry = self.registry()
+        # A resume or revocation rests on what the regulator says at this moment, not on a cached sighting.
+        case = self.case(dossier, chain=registry, fresh=True)
+        state = self._state(registry, proposed.filing)
+        decision = decide_update(case, state, proposed)
+        digest = update_digest(self._domain, proposed)
+        return self._conclude(request_id, "update", case, state, proposed, decision, digest)
+
+    @staticmethod
+    def _state(registry: Registry, filing: str) -> FilingOnChain:
+        state: FilingState = registry.filing_state(filing)
+        return FilingOnChain(
+            state.status, state.valid_after, state.valid_until, state.sequence, registry.max_validity()
+        )
+
+    def _conclude(
+        self,
+        request_id: int,
+        kind: str,
+        case: Case,
+        state: FilingOnChain,
+        proposed: FilingApproval | FilingUpdate,
+        decision: Decision,
+        digest: bytes,
+    ) -> Answer:
+        inputs = {
+            "now": case.now,
+            "proposed": proposed.model_dump(mode="json", by_alias=True),
+            "observations": [
+                item.model_dump(mode="json", by_alias=True, exclude_none=True) for item in case.observations
+            ],
+            "earlier": [item.model_dump(mode="json", by_alias=True, exclude_none=True) for item in case.earlier],
+            "tranches": [vars(item) for item in case.tranches or ()],
+            "chain": {
+                **vars(state),
+                "status": int(state.status),
+                "chainId": self.config.chain.id,
+                "registry": self.config.chain.registry,
+            },
+            "rulesetHash": self.ruleset(),
+            "digest": "0x" + digest.hex(),
+        }
+        dossier_hash = "0x" + case.dossier.dossier_hash().hex()
+        decision_id = self.database.add_decision(request_id, kind, dossier_hash, case.now, inputs, decision.as_json())
+        if not decision.approved:
+            return Answer(decision, "0x" + digest.hex(), None)
+        signature = OperatorSignature(operator=self.address, signature="0x" + self._signer.sign(digest).hex())
+        self.database.add_signature(
+            decision_id,
+            proposed.filing,
+            proposed.sequence,
+            "0x" + digest.hex(),
+            signature.signature,
+            format_time(datetime.now(UTC)),
+        )
+        return Answer(decision, "0x" + digest.hex(), signature)
+
+    def filing(self, raw_number: str) -> dict[str, Any]:
+        """What `GET /v1/filings/{number}` says: this node's sightings, the record's hash, the state on chain."""
+        number = parse_number(raw_number, self.config.policy.number_pattern)
+        observations = self.observe(FilingQuery(number=number, entity_name=self.database.entity_of(number)))
+        standing = standing_from(tuple(observations), number, self.config.policy)
+        filing = "0x" + filing_id(number).hex()
+        try:
+            on_chain = self.registry().filing_state(filing)
+            state: dict[str, Any] | None = {
+                "status": on_chain.status.name,
+                "validAfter": on_chain.valid_after,
+                "validUntil": on_chain.valid_until,
+                "sequence": on_chain.sequence,
+            }
+        except UnreachableError:
+            state = None
+        return {
+            "number": number,
+            "filing": filing,
+            "status": standing.status.value if standing.status else None,
+            "reason": standing.reason,
+            "record": standing.record.model_dump(mode="json", by_alias=True, exclude_none=True)
+            if standing.record
+            else None,
+            "recordHash": "0x" + standing.record.record_hash().hex() if standing.record else None,
+            "rulesetHash": self.ruleset(),
+            "operator": self.address,
+            "onChain": state,
+            "sources": [item.model_dump(mode="json", by_alias=True, exclude_none=True) for item in observations],
+        }
+
+
+def make_sources(config: NodeConfig, evidence: EvidenceStore) -> list[Source]:
+    """The configured sources, each storing into `evidence`."""
+    return [CsrcSource(item, evidence, lambda: datetime.now(UTC)) for item in config.sources]
+
+
+def open_node(config: NodeConfig) -> Node:
+    """A node from its configuration: key loaded, database opened and tied to operator, chain and registry."""
+    key = config.key
+    password = read_secret(
+        "key.password_env" if key.password_env else "key.password_file",
+        env=key.password_env,
+        file=config.path(key.password_file) if key.password_file else None,
+    )
+    signer = load_keystore(config.path(key.keystore), password)
+    evidence = EvidenceStore(config.path(config.store.evidence))
+    database = Database(config.database_url())
+    database.bind_to({"operator": signer.address, "chain": str(config.chain.id), "registry": config.chain.registry})
+    return Node(config, database, make_sources(config, evidence), signer, evidence)

@@ -1,0 +1,69 @@
+"""The configuration that `filing-gate operator init` writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+__all__ = ["NO_CHANNEL", "NO_REGISTRY", "config_text"]
+
+#: What stands in the file where a value is still to be entered.
+NO_REGISTRY = "<address of the registry>"
+NO_CHANNEL = "<channel code>"
+
+
+def config_text(
+    *,
+    name: str,
+    chain_id: int,
+    rpc_url: str,
+    registry: str | None,
+    port: int,
+    site: str,
+    table_channels: Sequence[str],
+    notice_channels: Sequence[str],
+    password_env: str,
+) -> str:
+    """A commented TOML file. Text is written as JSON strings, which TOML reads alike."""
+
+    def quoted(text: str) -> str:
+        # TOML wants DEL escaped, JSON does not.
+        return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+    def listed(codes: Sequence[str]) -> str:
+        return json.dumps(list(codes) or [NO_CHANNEL])
+
+    return f"""# One operator's node. Paths are relative to this file. No secret stands here, only where it is found.
+name = {quoted(name)}
+
+[http]
+host = "127.0.0.1"   # no authentication yet: keep it here, or behind a proxy that has
+port = {port}
+cache_seconds = 30   # how long a sighting is answered from the store; 0 asks the sources each time
+
+[chain]
+id = {chain_id}
+registry = {quoted(registry or NO_REGISTRY)}
+rpc_url = {quoted(rpc_url)}   # if it holds an access key, write rpc_url_env = "NAME" instead
+
+[key]
+keystore = "keystore.json"
+password_env = {quoted(password_env)}   # or password_file = "path"
+
+[store]
+url = "sqlite:///node.db"
+evidence = "evidence"
+
+# All operators of a committee share the policy: its hash is part of what they sign. Absent keys take the defaults.
+[policy]
+min_level = 3                  # 3 = matched official publication
+freshness_seconds = 259200     # an older sighting is stale
+max_approval_seconds = 259200  # longest window of one approval
+
+# The channels that will carry token filings have not been announced: enter their codes when they are.
+[[sources]]
+type = "csrc"
+base_url = {quoted(site)}
+table_channels = {listed(table_channels)}
+notice_channels = {listed(notice_channels)}
+"""

@@ -1,0 +1,178 @@
+"""A small world for tests: anvil, the stand-in of the regulator's site, nodes behind real uvicorn servers."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from web3 import Web3
+
+from oracle.chain.deployment import Deployment, Manifest, deploy
+from oracle.chain.registry import Registry
+from oracle.chain.sender import NodeAccountSender
+from oracle.domain.canonical import canonical_bytes
+from oracle.domain.dossier import Dossier, parse_dossier
+from oracle.evidence.store import EvidenceStore
+from oracle.node.config import NodeConfig
+from oracle.node.http_api import create_app
+from oracle.node.service import Node, make_sources
+from oracle.rules.case import SHANGHAI
+from oracle.signing.keys import KeySigner
+from oracle.store.database import Database
+from tests.anvil import AnvilProcess, start_anvil
+from tests.samples.dossier import ENTITY_NAME, NUMBER, sample_dossier
+from tests.standin.csrc_content import TOKEN_NOTICES, TOKEN_TABLE
+from tests.standin.csrc_site import CsrcSite
+
+AMOUNT = "100000000"
+UNITS = 1_000_000
+
+
+class ServedNode:
+    """A node behind a real HTTP server on a free port."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self._server = uvicorn.Server(uvicorn.Config(create_app(node), port=0, log_level="error"))
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        while not self._server.started:
+            time.sleep(0.01)
+        port = self._server.servers[0].sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+
+    def stop(self) -> None:
+        """End the server and close the database."""
+        self._server.should_exit = True
+        self._thread.join(timeout=10)
+        self.node.database.close()
+
+
+def rows(node: ServedNode, query: str, *values: object) -> list[Any]:
+    """What a node's database holds, read by another connection."""
+    path = node.node.config.path("node.db")
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        return connection.execute(query, values).fetchall()
+
+
+def _idle(node: ServedNode) -> bool:
+    """Whether every request received has been answered."""
+    open_requests = "select count(*) from requests where id not in (select request_id from answers)"
+    return bool(rows(node, open_requests)[0][0] == 0)
+
+
+@dataclass
+class World:
+    """What a test works with; `fresh` puts site and chain back to their first state."""
+
+    anvil: AnvilProcess
+    site: CsrcSite
+    w3: Web3
+    deployment: Deployment
+    nodes: list[ServedNode]
+    issuer: NodeAccountSender
+    _snapshot: Any = None
+    signers: list[KeySigner] = field(default_factory=list)
+
+    @property
+    def registry(self) -> Registry:
+        return Registry(self.w3, self.deployment.registry)
+
+    @property
+    def urls(self) -> list[str]:
+        return [node.url for node in self.nodes]
+
+    def dossier(self, changes: dict[str, Any] | None = None) -> Dossier:
+        """The sample dossier for this deployment, of today."""
+        return parse_dossier(canonical_bytes(self.dossier_json(changes)), what="sample")
+
+    def dossier_json(self, changes: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The same as JSON."""
+        tokens = [token.address for token in self.deployment.tokens]
+        return sample_dossier(changes, today=datetime.now(UTC).astimezone(SHANGHAI).date(), tokens=tokens)
+
+    def publish(self, **changes: Any) -> None:
+        """Publish the filing notice that fits the sample dossier."""
+        issued_on = (datetime.now(UTC).astimezone(SHANGHAI).date() - timedelta(days=27)).isoformat()
+        notice: dict[str, Any] = {
+            "number": NUMBER,
+            "company": ENTITY_NAME,
+            "units": UNITS,
+            "amount": AMOUNT,
+            "issued_on": issued_on,
+        }
+        self.site.publish_notice(**{**notice, **changes})
+
+    def fresh(self) -> None:
+        """Empty the site's publications and undo everything on the chain."""
+        self.settle()
+        self.site.set_state(tokenRows=[], notices=[], withdrawals=[], fault=None)
+        self.w3.provider.make_request("evm_revert", [self._snapshot])  # type: ignore[arg-type]
+        self._snapshot = self.w3.provider.make_request("evm_snapshot", [])["result"]  # type: ignore[arg-type]
+
+    def settle(self) -> None:
+        """Wait until every node has answered everything: a third node may still work when two have signed."""
+        end = time.monotonic() + 20
+        while not all(_idle(node) for node in self.nodes) and time.monotonic() < end:
+            time.sleep(0.05)
+
+
+def _config(index: int, site: CsrcSite, anvil: AnvilProcess, registry: str, folder: Path) -> NodeConfig:
+    return NodeConfig.model_validate(
+        {
+            "name": f"operator-{index}",
+            "http": {"cache_seconds": 0},
+            "chain": {"id": 31337, "registry": registry, "rpc_url": anvil.url},
+            "key": {"keystore": "unused", "password_env": "UNUSED"},
+            "sources": [
+                {
+                    "type": "csrc",
+                    "base_url": site.url,
+                    "table_channels": [TOKEN_TABLE],
+                    "notice_channels": [TOKEN_NOTICES],
+                    "attempts": 1,
+                    "timeout_seconds": 1.5,
+                    "deadline_seconds": 2.5,
+                }
+            ],
+        }
+    ).model_copy(update={"base": folder})
+
+
+@contextmanager
+def running_world(folder: Path) -> Iterator[World]:
+    """A 2-of-3 committee with its nodes running, two tokens deployed, nothing published."""
+    with ExitStack() as stack:
+        anvil = stack.enter_context(start_anvil())
+        site = stack.enter_context(CsrcSite(folder / "site.json"))
+        w3 = Web3(Web3.HTTPProvider(anvil.url))
+        issuer = NodeAccountSender(str(w3.eth.accounts[0]))
+        signers = [KeySigner(bytes([index]) * 32) for index in (1, 2, 3)]
+        roles = {"admin": issuer.address, "issuer": issuer.address}
+        tokens = [
+            {"id": ident, "name": ident, "symbol": ident[:4], "decimals": 6, **roles}
+            for ident in ("senior", "subordinated")
+        ]
+        committee = {"operators": [signer.address for signer in signers], "threshold": 2}
+        deployment = deploy(Manifest.model_validate({"committee": committee, "tokens": tokens}), w3, issuer)
+        nodes = []
+        for index, signer in enumerate(signers, start=1):
+            own = folder / f"operator-{index}"
+            own.mkdir()
+            config = _config(index, site, anvil, deployment.registry, own)
+            evidence = EvidenceStore(own / "evidence")
+            database = Database(f"sqlite:///{own / 'node.db'}")
+            node = ServedNode(Node(config, database, make_sources(config, evidence), signer, evidence))
+            stack.callback(node.stop)
+            nodes.append(node)
+        world = World(anvil, site, w3, deployment, nodes, issuer, signers=signers)
+        world._snapshot = w3.provider.make_request("evm_snapshot", [])["result"]  # type: ignore[arg-type]
+        yield world

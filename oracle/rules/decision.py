@@ -10,6 +10,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from oracle.domain.approval import FilingApproval, FilingUpdate, OnChainStatus, Tranche
+from oracle.domain.dossier import Applicability
 from oracle.domain.lifecycle import ENDED
 from oracle.domain.names import filing_id
 from oracle.rules.case import SHANGHAI, Case
@@ -95,11 +96,20 @@ def planned_tranches(case: Case, chain_id: int) -> tuple[Tranche, ...]:
 
 
 def latest_end(case: Case) -> int:
-    """The last second, exclusive, that an approval may reach: end of offer or of the filing, whichever comes first."""
+    """The last second, exclusive, that an approval may reach.
+
+    The end of the offer, of the filing, or of another regulator's document, whichever comes first: it must hold on the
+    day of the mint (P2).
+    """
     ends = [_midnight(case.dossier.issue_plan.offer_end + timedelta(days=1))]
     span = validity(case)
     if span is not None:
         ends.append(_midnight(span.end))
+    ends += [
+        _midnight(item.expires_on)
+        for item in case.dossier.other_procedures
+        if item.applicability is Applicability.APPLIES and item.expires_on is not None
+    ]
     return min(ends)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from oracle.domain.canonical import canonical_hash
-from oracle.rules import bars, entity, filing, negative_list, plan, scope
+from oracle.rules import bars, entity, filing, negative_list, plan, procedures, scope
 from oracle.rules.case import Case
 from oracle.rules.policy import Policy
 from oracle.rules.verdict import Finding, Rule, VerdictTable
@@ -13,7 +13,15 @@ __all__ = ["RULES", "RULESET_VERSION", "evaluate", "ruleset_hash"]
 #: Raised whenever a rule's meaning changes.
 RULESET_VERSION = "csrc-2026-1/1"
 
-RULES: tuple[Rule, ...] = (*scope.RULES, *entity.RULES, *bars.RULES, *negative_list.RULES, *filing.RULES, *plan.RULES)
+RULES: tuple[Rule, ...] = (
+    *scope.RULES,
+    *entity.RULES,
+    *bars.RULES,
+    *negative_list.RULES,
+    *procedures.RULES,
+    *filing.RULES,
+    *plan.RULES,
+)
 
 
 def ruleset_hash(policy: Policy) -> bytes:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import pytest
-from eth_account.messages import encode_typed_data
 from eth_utils.address import to_checksum_address
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,10 +15,10 @@ from oracle.chain.deployment import Deployment, Manifest, deploy
 from oracle.chain.registry import Registry, approval_struct, update_struct
 from oracle.chain.sender import NodeAccountSender
 from oracle.domain.approval import FilingApproval, FilingUpdate, Suspension, Tranche
-from oracle.domain.canonical import keccak256
 from oracle.domain.fields import Frozen
 from oracle.signing.eip712 import Domain, approval_digest, suspension_digest, update_digest
 from tests.anvil import start_anvil
+from tests.signing.typed_data import digest_by_eth_account
 
 Document = TypeVar("Document", bound=Frozen)
 
@@ -62,83 +61,23 @@ updates = built(
 suspensions = built(Suspension, filing=hashes, sequence=sequences, reason=hashes)
 domains = st.builds(Domain, chain_id=st.integers(1, 2**60), registry=addresses)
 
-DOMAIN_FIELDS = [
-    {"name": "name", "type": "string"},
-    {"name": "version", "type": "string"},
-    {"name": "chainId", "type": "uint256"},
-    {"name": "verifyingContract", "type": "address"},
-]
-TYPES = {
-    "Tranche": [("token", "address"), ("cap", "uint256"), ("decimals", "uint8")],
-    "FilingApproval": [
-        ("filing", "bytes32"),
-        ("tranches", "Tranche[]"),
-        ("dossierHash", "bytes32"),
-        ("recordHash", "bytes32"),
-        ("rulesetHash", "bytes32"),
-        ("validAfter", "uint64"),
-        ("validUntil", "uint64"),
-        ("sequence", "uint64"),
-    ],
-    "FilingUpdate": [
-        ("filing", "bytes32"),
-        ("status", "uint8"),
-        ("recordHash", "bytes32"),
-        ("validUntil", "uint64"),
-        ("sequence", "uint64"),
-        ("reason", "bytes32"),
-    ],
-    "Suspension": [("filing", "bytes32"), ("sequence", "uint64"), ("reason", "bytes32")],
-}
-
-
-def by_eth_account(domain: Domain, primary: str, message: dict[str, Any]) -> bytes:
-    """The digest as eth-account makes it from the generic typed-data form."""
-    used = {primary, "Tranche"} if primary == "FilingApproval" else {primary}
-    signable = encode_typed_data(
-        full_message={
-            "types": {
-                "EIP712Domain": DOMAIN_FIELDS,
-                **{name: [{"name": field, "type": kind} for field, kind in TYPES[name]] for name in used},
-            },
-            "primaryType": primary,
-            "domain": {
-                "name": "FilingRegistry",
-                "version": "1",
-                "chainId": domain.chain_id,
-                "verifyingContract": domain.registry,
-            },
-            "message": message,
-        }
-    )
-    return keccak256(b"\x19" + signable.version + signable.header + signable.body)
-
-
-def message_of(document: FilingApproval | FilingUpdate | Suspension) -> dict[str, Any]:
-    """The document with integers as integers, whatever its JSON form."""
-    return document.model_dump(mode="python", by_alias=True) | (
-        {"tranches": [{"token": t.token, "cap": t.cap, "decimals": t.decimals} for t in document.tranches]}
-        if isinstance(document, FilingApproval)
-        else {}
-    )
-
 
 @settings(max_examples=150, deadline=None)
 @given(domain=domains, approval=approvals)
 def test_approval_digest__any_approval__is_eth_accounts(domain: Domain, approval: FilingApproval) -> None:
-    assert approval_digest(domain, approval) == by_eth_account(domain, "FilingApproval", message_of(approval))
+    assert approval_digest(domain, approval) == digest_by_eth_account(domain, approval)
 
 
 @settings(max_examples=80, deadline=None)
 @given(domain=domains, change=updates)
 def test_update_digest__any_update__is_eth_accounts(domain: Domain, change: FilingUpdate) -> None:
-    assert update_digest(domain, change) == by_eth_account(domain, "FilingUpdate", message_of(change))
+    assert update_digest(domain, change) == digest_by_eth_account(domain, change)
 
 
 @settings(max_examples=80, deadline=None)
 @given(domain=domains, suspension=suspensions)
 def test_suspension_digest__any_suspension__is_eth_accounts(domain: Domain, suspension: Suspension) -> None:
-    assert suspension_digest(domain, suspension) == by_eth_account(domain, "Suspension", message_of(suspension))
+    assert suspension_digest(domain, suspension) == digest_by_eth_account(domain, suspension)
 
 
 @pytest.fixture(scope="module")

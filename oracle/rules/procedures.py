@@ -1,0 +1,51 @@
+"""Have the other regulators' procedures been done? (P2, regulation 5)
+
+One rule a procedure code. Whether a procedure applies is the issuer's signed statement: a rule can't decide it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from oracle.domain.dossier import Applicability, Procedure, ProcedureCode, ProcedureState
+from oracle.rules.case import Case
+from oracle.rules.verdict import Basis, Outcome, Rule, failed, passed, unclear
+
+__all__ = ["RULES", "procedure_of"]
+
+
+def procedure_of(case: Case, code: ProcedureCode) -> Procedure:
+    """The dossier's entry for a code; a dossier holds each exactly once."""
+    return next(item for item in case.dossier.other_procedures if item.code is code)
+
+
+def done(case: Case, code: ProcedureCode) -> Outcome:
+    """P2: the procedure is held and unexpired today, or does not apply for a reason that somebody signed."""
+    item = procedure_of(case, code)
+    field = f"otherProcedures {code.value}"
+    if item.applicability is Applicability.NOT_APPLICABLE:
+        return passed(f"not applicable, says {item.signed_by}: {item.reason}")
+    if item.applicability is Applicability.UNKNOWN:
+        return unclear(f"{field}.applicability is UNKNOWN: have counsel decide it")
+    if item.state in (ProcedureState.REFUSED, ProcedureState.EXPIRED):
+        return failed(f"{field}.state is {item.state.value}")
+    if item.state is not ProcedureState.HELD or item.issued_on is None:
+        return unclear(f"{field}.state is {item.state.value if item.state else 'missing'}: not yet held")
+    if item.issued_on > case.today:
+        return failed(f"{field}.issuedOn {item.issued_on} lies after today, {case.today}")
+    if item.expires_on is not None and case.today >= item.expires_on:
+        return failed(f"{field}.expiresOn was {item.expires_on}, today is {case.today}")
+    until = f" until before {item.expires_on}" if item.expires_on else ""
+    return passed(f"{item.doc_no} of {item.issuer}, held since {item.issued_on}{until}")
+
+
+def _rule(code: ProcedureCode) -> Callable[[Case], Outcome]:
+    def check(case: Case) -> Outcome:
+        return done(case, code)
+
+    return check
+
+
+RULES: tuple[Rule, ...] = tuple(
+    Rule(f"PROC-{code.value}", "P2", Basis.GUIDELINES, _rule(code)) for code in ProcedureCode
+)

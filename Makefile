@@ -53,7 +53,7 @@ endif
 
 brownie: ## Brownie in its own environment (ARGS="console --network anvil")
 	@scripts/bootstrap.sh node brownie
-	@HOME='$(CURDIR)/build/brownie-home' SOLCX_BINARY_PATH='$(CURDIR)/.solcx' \
+	@HOME='$(CURDIR)/build/brownie-home' PYTHONWARNINGS=ignore SOLCX_BINARY_PATH='$(CURDIR)/.solcx' \
 	  PATH="$(CURDIR)/.venv-brownie/bin:$(CURDIR)/node_modules/.bin:$$PATH" .venv-brownie/bin/brownie $(or $(ARGS),--help)
 
 lock: ## the Python locks, from pyproject.toml and requirements/*.in (UPGRADE=1 for the newest)

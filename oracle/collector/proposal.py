@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from oracle.chain.registry import Registry
@@ -43,32 +44,46 @@ def _number(dossier: Dossier) -> str:
     return dossier.filing.filing_number
 
 
-def _most_common_hashes(nodes: Sequence[NodeClient], number: str, needed: int) -> tuple[str, str]:
-    """(recordHash, rulesetHash) that most nodes report; zero where none sees the publication: each then says why."""
-    answers = ask_all(nodes, lambda node: node.filing(number), lambda so_far: False)
-    replies = [reply.content for _, reply in answers if isinstance(reply, NodeReply) and reply.status == 200]
-    if not replies:
-        reasons = "\n  ".join(
-            f"{node.url}: {reply.what if isinstance(reply, UnreachableError) else reply.content.get('title')}"
-            for node, reply in answers
-        )
-        raise UnreachableError(
-            "no node answered" + (f"\n  {reasons}" if reasons else ""),
-            where="--node",
-            remedy=f"{needed} nodes must answer",
-        )
-    pairs = Counter((_hash(reply.get("recordHash")), _hash(reply.get("rulesetHash"))) for reply in replies)
-    return pairs.most_common(1)[0][0]
+def _handing_in(dossier: Dossier, then: Callable[[NodeClient], NodeReply]) -> Callable[[NodeClient], NodeReply]:
+    """Give a node the dossier, then ask it; a node that refuses the dossier has answered with that."""
+    body = dossier.canonical()
+
+    def ask(node: NodeClient) -> NodeReply:
+        taken = node.post("/v1/dossiers", body)
+        return then(node) if taken.status in (200, 201) else taken
+
+    return ask
+
+
+def _agreed_hashes(nodes: Sequence[NodeClient], dossier: Dossier, number: str, needed: int) -> tuple[str, str]:
+    """(recordHash, rulesetHash) that `needed` nodes report, or most of all nodes if so many don't agree.
+
+    Zero where none sees the publication: each node then says itself why it refuses.
+    """
+
+    def pairs(answers: list[tuple[NodeClient, NodeReply | UnreachableError]]) -> Counter[tuple[str, str]]:
+        replies = [reply.content for _, reply in answers if isinstance(reply, NodeReply) and reply.status == 200]
+        return Counter((_hash(reply.get("recordHash")), _hash(reply.get("rulesetHash"))) for reply in replies)
+
+    def agreed(answers: list[tuple[NodeClient, NodeReply | UnreachableError]]) -> bool:
+        return any(count >= needed and record != ZERO_HASH for (record, _), count in pairs(answers).items())
+
+    answers = ask_all(nodes, _handing_in(dossier, lambda node: node.filing(number)), agreed)
+    found = pairs(answers)
+    if found:
+        return found.most_common(1)[0][0]
+    reasons = [f"{node.url}: {_why(reply)}" for node, reply in answers]
+    raise UnreachableError("\n  ".join(["no node answered", *reasons]), where="--node", remedy=f"{needed} must answer")
+
+
+def _why(reply: NodeReply | UnreachableError) -> str:
+    return (
+        reply.what if isinstance(reply, UnreachableError) else str(reply.content.get("title", f"HTTP {reply.status}"))
+    )
 
 
 def _hash(value: object) -> str:
-    return value if isinstance(value, str) and len(value) == 66 else ZERO_HASH
-
-
-def _hand_in(nodes: Sequence[NodeClient], dossier: Dossier) -> None:
-    """Give every node the dossier. A node that refuses it will say so again when asked to sign."""
-    body = dossier.canonical()
-    ask_all(nodes, lambda node: node.post("/v1/dossiers", body), lambda so_far: False)
+    return value if isinstance(value, str) and re.fullmatch(r"0x[0-9a-f]{64}", value) else ZERO_HASH
 
 
 def propose_approval(
@@ -88,8 +103,7 @@ def propose_approval(
             remedy="check --rpc and the plan",
         )
     threshold, operators = registry.threshold(), registry.operators()
-    _hand_in(nodes, dossier)
-    record, ruleset = _most_common_hashes(nodes, number, threshold)
+    record, ruleset = _agreed_hashes(nodes, dossier, number, threshold)
     filing = "0x" + filing_id(number).hex()
     approval = FilingApproval(
         filing=filing,
@@ -106,7 +120,8 @@ def propose_approval(
     )
     digest = approval_digest(Domain(chain_id, registry.address), approval)
     body = json.dumps({"approval": approval.model_dump(mode="json", by_alias=True)}).encode()
-    return Proposed(approval, digest, collect(nodes, "/v1/approvals", body, digest, operators, threshold))
+    ask = _handing_in(dossier, lambda node: node.post("/v1/approvals", body))
+    return Proposed(approval, digest, collect(nodes, ask, digest, operators, threshold))
 
 
 def propose_update(
@@ -129,8 +144,7 @@ def propose_update(
             "the filing has never been approved on this chain", where=number, remedy="use `filing-gate approve`"
         )
     threshold, operators = registry.threshold(), registry.operators()
-    _hand_in(nodes, dossier)
-    record, _ = _most_common_hashes(nodes, number, threshold)
+    record, _ = _agreed_hashes(nodes, dossier, number, threshold)
     active = status is OnChainStatus.APPROVED
     change = FilingUpdate(
         filing=filing,
@@ -144,4 +158,5 @@ def propose_update(
     body = json.dumps(
         {"dossierHash": "0x" + dossier.dossier_hash().hex(), "update": change.model_dump(mode="json", by_alias=True)}
     ).encode()
-    return Proposed(change, digest, collect(nodes, "/v1/updates", body, digest, operators, threshold))
+    ask = _handing_in(dossier, lambda node: node.post("/v1/updates", body))
+    return Proposed(change, digest, collect(nodes, ask, digest, operators, threshold))

@@ -24,7 +24,7 @@ DEADLINE_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class NodeAnswer:
-    """What one node answered. `outcome`: signed, refused, invalid (a signature that does not count), unreachable."""
+    """What one node answered. `outcome`: signed, refused, invalid (does not count), unreachable, skipped."""
 
     node: str
     outcome: str
@@ -106,9 +106,13 @@ def ask_all(
 
 
 def collect(
-    nodes: Sequence[NodeClient], path: str, body: bytes, digest: bytes, operators: Sequence[str], threshold: int
+    nodes: Sequence[NodeClient],
+    ask: Callable[[NodeClient], NodeReply],
+    digest: bytes,
+    operators: Sequence[str],
+    threshold: int,
 ) -> Quorum:
-    """Propose `body` at `path` to all nodes and count the signatures over `digest` by distinct current operators."""
+    """Ask all nodes and count the signatures over `digest` by distinct current operators, until there are enough."""
     members = set(operators)
 
     def judge(node: NodeClient, reply: NodeReply | UnreachableError) -> tuple[NodeAnswer, OperatorSignature | None]:
@@ -118,15 +122,14 @@ def collect(
         good = (judge(node, reply)[1] for node, reply in answers)
         return {signature.operator: signature for signature in good if signature is not None}
 
-    answers = ask_all(nodes, lambda node: node.post(path, body), lambda so_far: len(signed(so_far)) >= threshold)
+    answers = ask_all(nodes, ask, lambda so_far: len(signed(so_far)) >= threshold)
     enough = signed(answers)
     judged = {node.url: judge(node, reply)[0] for node, reply in answers}
-    silent = (
-        "not waited for: the threshold was reached"
-        if len(enough) >= threshold
-        else f"no answer within {DEADLINE_SECONDS:g} s"
-    )
-    rows = tuple(judged.get(node.url) or NodeAnswer(node.url, "unreachable", reason=silent) for node in nodes)
+    if len(enough) >= threshold:
+        outcome, reason = "skipped", "not waited for: the threshold was reached"
+    else:
+        outcome, reason = "unreachable", f"no answer within {DEADLINE_SECONDS:g} s"
+    rows = tuple(judged.get(node.url) or NodeAnswer(node.url, outcome, reason=reason) for node in nodes)
     ordered = tuple(sorted(enough.values(), key=lambda item: int(item.operator, 16)))
     return Quorum(threshold, ordered, rows)
 

@@ -119,6 +119,12 @@ def create_app(node: Node) -> FastAPI:
         status, media, content = _of_error(error)
         return Response(json.dumps(content, ensure_ascii=False), status, media_type=media)
 
+    @app.exception_handler(Exception)
+    async def _fault(_request: Request, _error: Exception) -> Response:
+        # The traceback goes to the operator's log, never to the caller.
+        status, media, content = _problem(500, "fault", "the node failed; its log tells why")
+        return Response(json.dumps(content), status, media_type=media)
+
     @app.post("/v1/dossiers", summary="Hand in a dossier")
     async def dossiers(request: Request) -> Response:
         body = await _body(request)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from oracle.collector.node_client import MAX_ANSWER, NodeClient
+from oracle.collector.node_client import MAX_ANSWER, NodeClient, NodeReply
 from oracle.collector.quorum import Quorum, collect
 from oracle.errors import InputError, RefusedError
 from oracle.signing.keys import KeySigner
@@ -19,6 +19,10 @@ STRANGER = KeySigner(b"\x09" * 32)
 OPERATORS = [signer.address for signer in SIGNERS]
 DIGEST = bytes(range(32))
 OTHER_DIGEST = bytes(range(1, 33))
+
+
+def ask(node: NodeClient) -> NodeReply:
+    return node.post("/v1/approvals", b"{}")
 
 
 def signed(signer: KeySigner, digest: bytes = DIGEST, **changes: Any) -> Any:
@@ -34,7 +38,7 @@ def gather(*answers: Any, threshold: int = 2, timeout: float = 3, delays: tuple[
             stack.enter_context(LyingNode(answer, delay=delay)) for answer, delay in zip(answers, waits, strict=True)
         ]
         clients = [NodeClient(node.url, timeout=timeout) for node in nodes]
-        return collect(clients, "/v1/approvals", b"{}", DIGEST, OPERATORS, threshold)
+        return collect(clients, ask, DIGEST, OPERATORS, threshold)
 
 
 def high_s(signer: KeySigner) -> str:
@@ -120,7 +124,7 @@ def test_collect__node_drips_its_answer__the_deadline_holds(monkeypatch: pytest.
 
 def test_collect__node_is_down__named() -> None:
     client = NodeClient("http://127.0.0.1:1", timeout=1)
-    quorum = collect([client], "/v1/approvals", b"{}", DIGEST, OPERATORS, 1)
+    quorum = collect([client], ask, DIGEST, OPERATORS, 1)
     assert quorum.answers[0].outcome == "unreachable"
     assert "not reachable" in (quorum.answers[0].reason or "")
 

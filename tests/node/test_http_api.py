@@ -15,6 +15,7 @@ from oracle.domain.approval import FilingApproval, OnChainStatus
 from oracle.domain.canonical import canonical_bytes
 from oracle.signing.eip712 import Domain, approval_digest
 from oracle.signing.recovery import recover
+from tests.collector.lying_nodes import LyingNode
 from tests.node.running_nodes import World, rows
 from tests.samples.dossier import ENTITY_NAME, NUMBER, REMOVED, USCC
 
@@ -318,3 +319,20 @@ def test_update__quorum_suspension__refused_as_one_operators_act(world: World) -
     refused = change(world, OnChainStatus.SUSPENDED)
     assert not refused.quorum.signatures
     assert "filing-gate suspend" in refused.quorum.answers[0].differences[0]["expected"]
+
+
+def test_approval__third_node_hangs_or_lies__the_honest_two_suffice_at_once(world: World) -> None:
+    world.publish()
+    lies = {"recordHash": "0x" + "66" * 32, "rulesetHash": "0x" + "77" * 32, "dossierHash": "0x" + "00" * 32}
+    dossier = world.dossier()
+    with LyingNode(lambda path, body: (200, lies), delay=8) as slow, LyingNode(lambda path, body: (200, lies)) as liar:
+        for bad in (slow, liar):
+            began = time.monotonic()
+            clients = [NodeClient(url, timeout=20) for url in (bad.url, *world.urls[:2])]
+            now = int(time.time())
+            proposed = propose_approval(clients, world.registry, 31337, dossier, now=now, window_seconds=86400)
+            assert proposed.quorum.reached
+            assert time.monotonic() - began < 7
+            outcome = proposed.quorum.answers[0].outcome
+            assert outcome == ("skipped" if bad is slow else "invalid")
+            world.registry.approve(world.issuer, proposed.proposal, proposed.quorum.require())

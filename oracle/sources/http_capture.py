@@ -1,4 +1,4 @@
-"""HTTP GET with everything kept: each body and a record of each exchange are stored before anyone reads them.
+"""HTTP GET with everything kept: each exchange is stored as a WARC file before anyone reads its body.
 
 Bounded in every direction: size of a body, time of a request, time of a whole visit, attempts, redirects, and the hosts
 that may be asked. One `HttpCapture` is one visit: cookies live as long as it does.
@@ -12,7 +12,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -21,13 +21,12 @@ from typing import Any, Self
 
 import httpx2
 
-from oracle.domain.canonical import canonical_bytes
 from oracle.errors import UnreachableError
 from oracle.evidence.store import EvidenceStore
+from oracle.evidence.warc import CapturedExchange
 
 __all__ = ["Exchange", "FetchError", "HttpCapture", "HttpLimits", "origin", "path_of"]
 
-_KEPT_HEADERS = ("content-type", "content-length", "content-encoding", "date", "etag", "last-modified", "location")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -173,7 +172,7 @@ class HttpCapture:
             raise self._late(url)
         answer = _Answer()
         problem = self._receive(answer, url, referer, min(self._limits.timeout, left))
-        exchange = self._keep(answer, url, referer, problem)
+        exchange = self._keep(answer, url, problem)
         if problem:
             if time.monotonic() >= self._ends:
                 raise self._late(url, exchange)
@@ -198,10 +197,13 @@ class HttpCapture:
         """Fills `answer`; gives what went wrong, None if nothing did."""
         headers = {"referer": referer} if referer else {}
         try:
-            with self._client.stream(
+            request = self._client.build_request(
                 "GET", url, headers=headers, timeout=timeout, extensions={"trace": self._remember_socket}
-            ) as response:
+            )
+            answer.sent = _printed(request.headers)
+            with closing(self._client.send(request, stream=True)) as response:
                 answer.status, answer.headers = response.status_code, response.headers
+                answer.reason, answer.version = response.reason_phrase, response.http_version
                 for chunk in response.iter_raw(65536):
                     room = self._limits.max_bytes - len(answer.body)
                     answer.body += chunk[:room]
@@ -233,32 +235,44 @@ class HttpCapture:
             exchange=exchange,
         )
 
-    def _keep(self, answer: _Answer, url: str, referer: str | None, problem: str | None) -> Exchange:
+    def _keep(self, answer: _Answer, url: str, problem: str | None) -> Exchange:
         body = bytes(answer.body)
-        exchange = Exchange(
-            url, answer.status, body, self._evidence.put(body), self._clock().isoformat(timespec="seconds")
+        fetched_at = self._clock().isoformat(timespec="seconds")
+        captured = CapturedExchange(
+            url=url,
+            captured_at=fetched_at,
+            status=answer.status,
+            reason=answer.reason,
+            headers=_printed(answer.headers),
+            body=body,
+            request_headers=answer.sent,
+            problem=problem,
+            truncated=answer.truncated(problem),
+            http_version=answer.version,
         )
-        record = {
-            "schema": "http-exchange/v1",
-            "method": "GET",
-            "url": url,
-            "referer": referer,
-            "status": answer.status,
-            "headers": {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers},
-            "fetchedAt": exchange.fetched_at,
-            "bodySha256": exchange.sha256,
-            "bodyBytes": len(body),
-            "problem": problem,
-        }
-        self._evidence.put(canonical_bytes(record))
-        return exchange
+        payload, _ = self._evidence.put_exchange(captured)
+        return Exchange(url, answer.status, body, payload, fetched_at)
+
+
+def _printed(headers: httpx2.Headers) -> tuple[tuple[str, str], ...]:
+    """Headers in their order, spelled as they were on the wire."""
+    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers.raw)
 
 
 class _Answer:
     """What has arrived so far; `status` is 0 until the first line has."""
 
     def __init__(self) -> None:
+        self.sent: tuple[tuple[str, str], ...] = ()
         self.status = 0
+        self.reason = ""
+        self.version = "HTTP/1.1"
         self.headers: httpx2.Headers = httpx2.Headers()
         self.body = bytearray()
         self.cut = False
+
+    def truncated(self, problem: str | None) -> str | None:
+        """Why the body is not whole, as WARC-Truncated says it; None if it is whole."""
+        if self.cut:
+            return "length"
+        return "unspecified" if problem else None

@@ -15,6 +15,7 @@ from oracle.domain.dossier import problems_of
 from oracle.domain.fields import Address, Frozen, Text
 from oracle.errors import InputError
 from oracle.rules.policy import Policy
+from oracle.rules.table import switch_faults
 from oracle.sources.csrc import CsrcConfig
 
 __all__ = [
@@ -97,12 +98,29 @@ class NodeConfig(Frozen):
     name: Text
     http: HttpConfig = HttpConfig()
     chain: ChainConfig
+    #: Further chains that a filing's tranches may be on. They are read, and nothing is signed for them.
+    chains: list[ChainConfig] = Field(default=[], max_length=32)
     key: KeyConfig
     store: StoreConfig = StoreConfig()
     policy: Policy = Policy()
     sources: list[SourceConfig] = Field(min_length=1, max_length=20)
     #: The folder of the file, for relative paths; not a key of the file.
     base: Path = Field(default=Path(), exclude=True)
+
+    @model_validator(mode="after")
+    def _chains(self) -> Self:
+        ids = [self.chain.id, *(item.id for item in self.chains)]
+        for index, item in enumerate(self.chains, start=1):
+            if item.id in ids[:index]:
+                raise ValueError(f"chains[{index - 1}].id: chain {item.id} stands twice")
+        return self
+
+    @model_validator(mode="after")
+    def _switches(self) -> Self:
+        faults = switch_faults(self.policy)
+        if faults:
+            raise ValueError("\n".join(f"policy.switched_off: {fault}" for fault in faults))
+        return self
 
     def path(self, text: str) -> Path:
         """A path of the file, relative to it."""

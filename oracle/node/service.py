@@ -27,7 +27,10 @@ from oracle.sources import Source
 from oracle.sources.csrc import CsrcSource
 from oracle.store.database import Database, format_time
 
-__all__ = ["Answer", "Node", "make_sources", "open_node"]
+__all__ = ["MAX_REVISIONS", "Answer", "Node", "make_sources", "open_node"]
+
+#: A dossier with more predecessors than this is not followed to its beginning, and so CHG-1 does not pass.
+MAX_REVISIONS = 100
 
 
 @dataclass(frozen=True)
@@ -104,8 +107,35 @@ class Node:
             now=int(time.time()),
             observations=tuple(observations),
             earlier=tuple(earlier),
-            tranches=tranche_facts(dossier, chain, self.config.chain.id) if chain is not None else None,
+            tranches=tranche_facts(dossier, self._registries(dossier, chain)) if chain is not None else None,
+            revisions=self._revisions(dossier),
+            signers=(self.config.name, self.address),
         )
+
+    def _registries(self, dossier: Dossier, own: Registry) -> dict[int, Registry]:
+        """The registries of the chains that the dossier's tranches are on, as far as they are configured and answer."""
+        named = {item.chain for item in dossier.issue_plan.tranches}
+        found = {self.config.chain.id: own}
+        for chain in self.config.chains:
+            if f"eip155:{chain.id}" in named:
+                try:
+                    found[chain.id] = Registry(connect(chain.url(), chain_id=chain.id), chain.registry)
+                except (UnreachableError, InputError):
+                    # Not read: PLAN-1 and PLAN-2 then say so and do not pass.
+                    continue
+        return found
+
+    def _revisions(self, dossier: Dossier) -> tuple[Dossier, ...]:
+        """The dossier's predecessors, newest first, up to the first that this node was never given."""
+        found: list[Dossier] = []
+        name = dossier.prev_dossier_hash
+        while name is not None and len(found) < MAX_REVISIONS:
+            before = self.database.dossier(name)
+            if before is None:
+                break
+            found.append(before)
+            name = before.prev_dossier_hash
+        return tuple(found)
 
     def _dossier(self, name: str) -> Dossier:
         dossier = self.database.dossier(name)
@@ -164,6 +194,8 @@ class Node:
             ],
             "earlier": [item.model_dump(mode="json", by_alias=True, exclude_none=True) for item in case.earlier],
             "tranches": [vars(item) for item in case.tranches or ()],
+            "revisions": ["0x" + item.dossier_hash().hex() for item in case.revisions],
+            "signers": list(case.signers),
             "chain": {
                 **vars(state),
                 "status": int(state.status),

@@ -20,13 +20,22 @@ SHANGHAI = timezone(timedelta(hours=8))
 
 @dataclass(frozen=True)
 class TrancheFacts:
-    """One tranche as the chain has it, in base units: `cap` is asked for, cumulative; `issued` has been minted."""
+    """One tranche as the chain has it, in base units: `cap` is asked for, cumulative; `issued` has been minted.
+
+    `registry` is what the token names, `own_registry` the node's own on that chain; `build` names the contract of this
+    project whose code the token has; `transfer_restriction` is as in the plan. None is what could not be read or is
+    not known.
+    """
 
     chain: str
     contract: str
     cap: int
     issued: int
     decimals: int
+    registry: str | None = None
+    own_registry: str | None = None
+    build: str | None = None
+    transfer_restriction: str | None = None
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,8 @@ class Case:
     """One question to the rules.
 
     `now` is seconds since 1970; `observations` are the newest sightings, `earlier` those of before;
-    `tranches` is None where the chain was not read.
+    `tranches` is None where the chain was not read. `revisions` are the dossier's predecessors, newest first, as far as
+    they are known; `signers` are the names and addresses of whoever would sign the approval.
     """
 
     dossier: Dossier
@@ -58,6 +68,8 @@ class Case:
     observations: tuple[Observation, ...] = ()
     earlier: tuple[Observation, ...] = ()
     tranches: tuple[TrancheFacts, ...] | None = None
+    revisions: tuple[Dossier, ...] = ()
+    signers: tuple[str, ...] = ()
 
     @cached_property
     def today(self) -> date:

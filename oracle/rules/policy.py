@@ -9,8 +9,9 @@ import re
 from datetime import date
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from oracle.domain.dossier import ProcedureCode
 from oracle.domain.fields import Currency, Dec, Frozen, Text
 from oracle.domain.names import DEFAULT_NUMBER_PATTERN
 
@@ -62,6 +63,19 @@ class Policy(Frozen):
     consented_stablecoins: list[Currency] = []
     #: Whether the publication must itself state units and amount (FILE-3). Without them the match is INDETERMINATE.
     require_published_amount: bool = True
+    #: Months after which a document of another regulator that names no end counts as stale (regulation 5). By ANALOGY
+    #: to the documents' usual terms, not confirmed: beyond them PROC-* is INDETERMINATE, never FAIL.
+    procedure_validity_months: dict[ProcedureCode, int] = {
+        ProcedureCode.NDRC_ODI: 24,
+        ProcedureCode.MOFCOM_ODI: 24,
+        ProcedureCode.NDRC_DEBT: 12,
+        ProcedureCode.CAC_ASSESS: 36,
+        ProcedureCode.CAC_CERT: 36,
+    }
+    #: What "promptly" (P8) means in Chinese working days (POST-1), by ANALOGY to article 22 of the Trial Measures.
+    report_working_days: int = Field(default=3, ge=0, le=60)
+    #: Rules of basis POLICY or ANALOGY that this committee does not apply. Kept sorted: the order means nothing.
+    switched_off: list[Text] = Field(default=[], max_length=100)
 
     @model_validator(mode="after")
     def _pattern(self) -> Self:
@@ -70,3 +84,16 @@ class Policy(Frozen):
         except re.error as error:
             raise ValueError(f"numberPattern is not a regular expression: {error}") from None
         return self
+
+    @field_validator("switched_off")
+    @classmethod
+    def _sorted(cls, value: list[str]) -> list[str]:
+        return sorted(set(value))
+
+    @field_validator("procedure_validity_months")
+    @classmethod
+    def _terms(cls, value: dict[ProcedureCode, int]) -> dict[ProcedureCode, int]:
+        for code, months in value.items():
+            if not 0 < months <= 600:
+                raise ValueError(f"{code.value}: {months} is not a number of months from 1 to 600")
+        return dict(sorted(value.items()))

@@ -16,7 +16,8 @@ IDS = [
     "BAR-6.NL-1", "BAR-6.NL-2", "BAR-6.NL-3", "BAR-6.NL-4", "BAR-6.NL-5", "BAR-6.NL-6", "BAR-6.NL-7", "BAR-6.NL-8",
     "PROC-NDRC_ODI", "PROC-MOFCOM_ODI", "PROC-SAFE_ODI", "PROC-SAFE_37", "PROC-NDRC_DEBT", "PROC-SAFE_DEBT",
     "PROC-CAC_ASSESS", "PROC-CAC_SCC", "PROC-CAC_CERT", "PROC-CYBER_REVIEW", "PROC-SECTOR",
-    "FILE-1", "FILE-2", "FILE-3", "FILE-4", "FILE-5", "PLAN-1",
+    "FILE-1", "FILE-2", "FILE-3", "FILE-4", "FILE-5", "DOC-1", "DOC-2",
+    "PLAN-1", "PLAN-2", "CHG-1", "POST-1", "GOV-1",
 ]  # fmt: skip
 
 
@@ -27,13 +28,14 @@ def test_rules__order_and_names__as_in_the_regulation() -> None:
 def test_rules__every_row__has_a_citation() -> None:
     assert all(rule.cite for rule in RULES)
     assert {rule.id for rule in RULES if rule.basis is Basis.ANALOGY} == {"FILE-4"}
+    assert {rule.id for rule in RULES if rule.basis is Basis.POLICY} == {"GOV-1"}
     assert {rule.id for rule in RULES if rule.basis is Basis.NOTICE_42} == {"SCOPE-3"}
     assert {rule.cite for rule in RULES if rule.basis is Basis.AMAC} == {f"AMAC 2024-03-29 NL-{n}" for n in range(1, 9)}
 
 
 def test_ruleset_hash__default_policy__is_pinned() -> None:
     # A change of this value is a change of what operators sign: raise RULESET_VERSION and say so in the changelog.
-    assert ruleset_hash(Policy()).hex() == "e36d82901d2f56aebb302b93bf2a7eee430da5b5f6a8f5749b2932057d6c647e"
+    assert ruleset_hash(Policy()).hex() == "99a838956751769b84bc3542a1456be33de5ae2407067ef7b358359da11433f7"
 
 
 def test_ruleset_hash__any_policy_field_changed__differs() -> None:
@@ -42,7 +44,8 @@ def test_ruleset_hash__any_policy_field_changed__differs() -> None:
         "default_validity_months": 6, "lookback_years": 5, "important_provider_pct": "20",
         "negative_lists": [NegativeListVersion(version="x", in_force_from=date(2030, 1, 1))],
         "settlement_currencies": ["HKD"], "rmb_stablecoins": [], "consented_stablecoins": ["CNHC"],
-        "require_published_amount": False,
+        "require_published_amount": False, "procedure_validity_months": {}, "report_working_days": 5,
+        "switched_off": ["FILE-4"],
     }  # fmt: skip
     assert set(other) == set(Policy.model_fields)
     hashes = {ruleset_hash(Policy(**{field: value})) for field, value in other.items()}
@@ -51,7 +54,7 @@ def test_ruleset_hash__any_policy_field_changed__differs() -> None:
 
 def test_ruleset_hash__version_raised__differs(monkeypatch) -> None:
     before = ruleset_hash(Policy())
-    monkeypatch.setattr(table, "RULESET_VERSION", "csrc-2026-1/2")
+    monkeypatch.setattr(table, "RULESET_VERSION", "csrc-2026-1/3")
     assert ruleset_hash(Policy()) != before
 
 

@@ -1,0 +1,30 @@
+"""Whether runtime code on a chain is this build's."""
+
+from __future__ import annotations
+
+from oracle.chain.artifacts import artifact
+
+__all__ = ["known_build", "same_code"]
+
+#: The tokens that this version ships.
+_TOKENS = ("AssetBackedToken",)
+
+
+def _places(name: str) -> list[slice]:
+    return [slice(place["start"], place["start"] + place["length"]) for place in artifact(name)["immutableReferences"]]
+
+
+def same_code(name: str, code: bytes) -> bool:
+    """Whether `code` equals the artifact's runtime code outside the places where the compiler puts immutables."""
+    expected = bytearray.fromhex(artifact(name)["deployedBytecode"].removeprefix("0x"))
+    found = bytearray(code)
+    if len(expected) != len(found):
+        return False
+    for place in _places(name):
+        expected[place] = found[place] = bytes(place.stop - place.start)
+    return expected == found
+
+
+def known_build(code: bytes) -> str | None:
+    """The name of the token contract whose code this is, or None."""
+    return next((name for name in _TOKENS if same_code(name, code)), None)

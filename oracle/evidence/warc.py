@@ -55,6 +55,9 @@ _NOT_KEPT = "(not kept)"
 #: The body is stored as it is after the transfer coding; a reader must not look for chunks in it.
 _RENAMED = {"transfer-encoding": "X-Archive-Orig-Transfer-Encoding"}
 
+#: What warcio lets through when bytes are hostile: its own two, and those of the standard library below it.
+_UNREADABLE = (ArchiveLoadFailed, StatusAndHeadersParserException, EOFError, ValueError, TypeError, AttributeError)
+
 
 class DamagedWarc(FilingGateError):
     """Bytes that should be one exchange's WARC file and are not."""
@@ -184,7 +187,7 @@ def read_warc(data: bytes, *, where: str) -> CapturedExchange:
         raise _damaged(where, "does not begin as a WARC 1.1 file")
     try:
         records = list(_records(data, where))
-    except (ArchiveLoadFailed, StatusAndHeadersParserException, EOFError, ValueError, AttributeError) as error:
+    except _UNREADABLE as error:
         raise _damaged(where, f"is not a readable WARC file: {error}") from None
     kinds = [record.kind for record in records]
     if kinds not in (["request", "metadata"], ["request", "response", "metadata"]):

@@ -17,17 +17,24 @@ from oracle.rules.case import TrancheFacts
 __all__ = ["tranche_facts"]
 
 
-def tranche_facts(dossier: Dossier, registries: Mapping[int, Registry]) -> tuple[TrancheFacts, ...]:
+def tranche_facts(dossier: Dossier, registries: Mapping[int, Registry], own: int) -> tuple[TrancheFacts, ...]:
     """The planned tranches as their chains have them, by the registry of each chain that could be reached.
 
     A tranche whose chain is not among them, or whose address holds no code, is left out: without it neither PLAN-1 nor
-    PLAN-2 passes. UnreachableError if a chain stops answering.
+    PLAN-2 passes. UnreachableError if the node's `own` chain can't be read; another one counts as not read.
     """
     plan = dossier.issue_plan
     found = []
     for item in plan.tranches:
-        registry = registries.get(int(item.chain.removeprefix("eip155:")))
-        facts = _facts(item, registry, plan.base_units(item.max_units)) if registry is not None else None
+        chain = int(item.chain.removeprefix("eip155:"))
+        if chain not in registries:
+            continue
+        try:
+            facts = _facts(item, registries[chain], plan.base_units(item.max_units))
+        except (RefusedError, UnreachableError):
+            if chain == own:
+                raise
+            continue
         if facts is not None:
             found.append(facts)
     return tuple(found)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+import pytest
+
 from oracle.rules import table
 from oracle.rules.policy import NegativeListVersion, Policy
-from oracle.rules.table import RULES, evaluate, ruleset_hash
+from oracle.rules.table import RULES, applied, evaluate, ruleset_hash, switch_faults
 from oracle.rules.verdict import Basis, Finding, Verdict, VerdictTable
 from tests.samples.dossier import sample_case
 
@@ -77,3 +79,25 @@ def test_verdict_table__one_unclear__does_not_pass() -> None:
     assert both.as_json()[1] == {
         "rule": "X-1", "result": "INDETERMINATE", "basis": "POLICY", "cite": "ours", "explanation": "not known",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", [rule.id for rule in RULES])
+def test_switched_off__only_policy_and_analogy_leave_the_table(rule: str) -> None:
+    policy = Policy(switched_off=[rule])
+    ids = [item.id for item in applied(policy)]
+    found = [finding.rule for finding in evaluate(sample_case(policy=policy)).findings]
+    assert found == ids
+    switchable = rule in ("FILE-4", "GOV-1")
+    assert (rule not in ids) == switchable
+    assert bool(switch_faults(policy)) != switchable
+    assert ruleset_hash(policy) != ruleset_hash(Policy())
+
+
+def test_switched_off__unknown_rule__is_named() -> None:
+    assert "NOPE-1" in switch_faults(Policy(switched_off=["NOPE-1"]))[0]
+    assert "GUIDELINES" in switch_faults(Policy(switched_off=["BAR-1"]))[0]
+
+
+def test_ruleset_hash__order_of_switched_off__means_nothing() -> None:
+    one, two = Policy(switched_off=["GOV-1", "FILE-4"]), Policy(switched_off=["FILE-4", "GOV-1", "GOV-1"])
+    assert ruleset_hash(one) == ruleset_hash(two)

@@ -17,6 +17,10 @@ from oracle.errors import InputError
 from oracle.rules.policy import Policy
 from oracle.rules.table import switch_faults
 from oracle.sources.csrc import CsrcConfig
+from oracle.sources.http_json import HttpJsonConfig
+from oracle.sources.manual import ManualConfig
+from oracle.sources.registry_file import RegistryFileConfig
+from oracle.sources.screening import ScreeningConfig
 
 __all__ = [
     "ChainConfig",
@@ -81,6 +85,8 @@ class StoreConfig(Frozen):
 
     url: Text = "sqlite:///node.db"
     evidence: Text = "evidence"
+    #: What sources remember: the newest signed file seen of each, and the validators of answers.
+    state: Text = "state"
 
 
 class CsrcSourceConfig(CsrcConfig):
@@ -89,7 +95,34 @@ class CsrcSourceConfig(CsrcConfig):
     type: Literal["csrc"]
 
 
-SourceConfig = Annotated[CsrcSourceConfig, Field()]
+class RegistryFileSourceConfig(RegistryFileConfig):
+    """A source of type "registry-file"."""
+
+    type: Literal["registry-file"]
+
+
+class HttpJsonSourceConfig(HttpJsonConfig):
+    """A source of type "http-json"."""
+
+    type: Literal["http-json"]
+
+
+class ManualSourceConfig(ManualConfig):
+    """A source of type "manual"."""
+
+    type: Literal["manual"]
+
+
+class ScreeningSourceConfig(ScreeningConfig):
+    """A source of type "screening"."""
+
+    type: Literal["screening"]
+
+
+SourceConfig = Annotated[
+    CsrcSourceConfig | RegistryFileSourceConfig | HttpJsonSourceConfig | ManualSourceConfig | ScreeningSourceConfig,
+    Field(discriminator="type"),
+]
 
 
 class NodeConfig(Frozen):
@@ -113,6 +146,14 @@ class NodeConfig(Frozen):
         for index, item in enumerate(self.chains, start=1):
             if item.id in ids[:index]:
                 raise ValueError(f"chains[{index - 1}].id: chain {item.id} stands twice")
+        return self
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        names = [source.name for source in self.sources]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise ValueError(f"sources[{index}].name: {name!r} stands twice; each source needs a name of its own")
         return self
 
     @model_validator(mode="after")

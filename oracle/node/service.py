@@ -336,10 +336,10 @@ def _source(item: SourceConfig, config: NodeConfig, evidence: EvidenceStore) -> 
         return HttpJsonSource(item, evidence, clock, secret=_secret_of(item, config))
     if isinstance(item, ManualSourceConfig):
         return ManualSource(item, evidence, clock, recover=recover, base=config.base)
-    signed_files = {"recover": recover, "base": config.base, "state": state / "registers"}
+    registers = state / "registers"
     if isinstance(item, RegistryFileSourceConfig):
-        return RegistryFileSource(item, evidence, clock, **signed_files)
-    return ScreeningSource(item, evidence, clock, **signed_files)
+        return RegistryFileSource(item, evidence, clock, recover=recover, base=config.base, state=registers)
+    return ScreeningSource(item, evidence, clock, recover=recover, base=config.base, state=registers)
 
 
 def _secret_of(item: HttpJsonSourceConfig, config: NodeConfig) -> Callable[[], str | None]:

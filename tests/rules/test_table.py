@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from oracle.rules import table
-from oracle.rules.policy import NegativeListVersion, Policy
+from oracle.rules.policy import Agreement, LevelAgreement, NegativeListVersion, Policy
 from oracle.rules.table import RULES, applied, evaluate, ruleset_hash, switch_faults
 from oracle.rules.verdict import Basis, Finding, Verdict, VerdictTable
 from tests.samples.dossier import sample_case
@@ -37,7 +37,7 @@ def test_rules__every_row__has_a_citation() -> None:
 
 def test_ruleset_hash__default_policy__is_pinned() -> None:
     # A change of this value is a change of what operators sign: raise RULESET_VERSION and say so in the changelog.
-    assert ruleset_hash(Policy()).hex() == "99a838956751769b84bc3542a1456be33de5ae2407067ef7b358359da11433f7"
+    assert ruleset_hash(Policy()).hex() == "24cdf48ad526e930f81fb11235f8cc13ddff8254dfe17f09b1981f92e3c9d859"
 
 
 def test_ruleset_hash__any_policy_field_changed__differs() -> None:
@@ -47,7 +47,7 @@ def test_ruleset_hash__any_policy_field_changed__differs() -> None:
         "negative_lists": [NegativeListVersion(version="x", in_force_from=date(2030, 1, 1))],
         "settlement_currencies": ["HKD"], "rmb_stablecoins": [], "consented_stablecoins": ["CNHC"],
         "require_published_amount": False, "procedure_validity_months": {}, "report_working_days": 5,
-        "switched_off": ["FILE-4"],
+        "switched_off": ["FILE-4"], "agreement": Agreement(levels=[LevelAgreement(level=3, need=2)]),
     }  # fmt: skip
     assert set(other) == set(Policy.model_fields)
     hashes = {ruleset_hash(Policy(**{field: value})) for field, value in other.items()}

@@ -585,6 +585,8 @@ class Dossier(Frozen):
     filing: FilingBlock
     post_filing: PostFiling = Field(default_factory=PostFiling)
     evidence: list[Evidence] = Field(min_length=1, max_length=5000)
+    #: Root over all documents and blocks (`oracle.evidence.dossier_tree`), so that one can be shown without the others.
+    evidence_root: H256 | None = None
     prepared_by: Text
     reviewed_by: Text
     signatures: list[DossierSignature] = Field(min_length=1, max_length=500)

@@ -15,7 +15,6 @@ from typing import Any
 import uvicorn
 from web3 import Web3
 
-from oracle.chain.artifacts import abi
 from oracle.chain.deployment import Deployment, Manifest, deploy
 from oracle.chain.registry import Registry
 from oracle.chain.sender import NodeAccountSender
@@ -98,8 +97,6 @@ class World:
     def dossier_json(self, changes: dict[str, Any] | None = None) -> dict[str, Any]:
         """The same as JSON."""
         tokens = [token.address for token in self.deployment.tokens]
-        permissioned = any(entry.get("name") == "permissioned" for entry in abi("AssetBackedToken"))
-        changes = {"issuePlan.transferRestriction": "PERMISSIONED" if permissioned else "NONE"} | (changes or {})
         return sample_dossier(changes, today=datetime.now(UTC).astimezone(SHANGHAI).date(), tokens=tokens)
 
     def publish(self, **changes: Any) -> None:

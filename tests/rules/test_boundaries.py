@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oracle.rules.calendar_months import months_after
@@ -280,6 +280,7 @@ def test_plan_1__tranches_on_two_chains__count_together() -> None:
     assert result(sample_case(dossier=twin), "PLAN-1") is PASS
 
 
+@settings(deadline=None)
 @given(
     senior=st.integers(0, 800_000 * ONE_TOKEN),
     junior=st.integers(0, 200_000 * ONE_TOKEN),

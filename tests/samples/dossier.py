@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
+from oracle.chain.artifacts import abi
 from oracle.domain.dossier import Dossier, NegativeListItem, ProcedureCode, parse_dossier
 from oracle.domain.filing import FilingRecord, Observation, ObservationKind
 from oracle.domain.lifecycle import LifeCycle
@@ -28,6 +29,7 @@ __all__ = [
     "NOW",
     "NUMBER",
     "REMOVED",
+    "RESTRICTION",
     "REGISTRY",
     "SENIOR",
     "SIGNERS",
@@ -60,6 +62,10 @@ JUNIOR: Final = "0x2222222222222222222222222222222222222222"
 REGISTRY: Final = "0x4444444444444444444444444444444444444444"
 #: Name and address of the operator that would sign.
 SIGNERS: Final = ("operator-1", "0x5555555555555555555555555555555555555555")
+#: What the token of this build can do, so that the sample also passes where a real token is read.
+RESTRICTION: Final = (
+    "PERMISSIONED" if any(entry.get("name") == "permissioned" for entry in abi("AssetBackedToken")) else "NONE"
+)
 MINT_CONTROLLER: Final = "0x3333333333333333333333333333333333333333"
 SENIOR_UNITS: Final = 800_000
 JUNIOR_UNITS: Final = 200_000
@@ -261,7 +267,7 @@ def sample_dossier(
             "symbol": "EXC261",
             "standard": "ERC-20",
             "mintController": mint_controller,
-            "transferRestriction": "PERMISSIONED",
+            "transferRestriction": RESTRICTION,
             "decimals": DECIMALS,
             "maxUnits": SENIOR_UNITS + JUNIOR_UNITS,
             "unitFace": {"amount": "100", "ccy": "CNY"},
@@ -442,7 +448,7 @@ def sample_tranches(dossier: Dossier, *, issued: int = 0) -> tuple[TrancheFacts,
             registry=REGISTRY,
             own_registry=REGISTRY,
             build="AssetBackedToken",
-            transfer_restriction="PERMISSIONED",
+            transfer_restriction=plan.transfer_restriction,
         )
         for item in plan.tranches
     )

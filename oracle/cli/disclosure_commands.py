@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import sys
 from pathlib import Path
 
 import click
 
-from oracle.cli.options import asked_password, read_bytes, read_dossier
+from oracle.cli.options import read_bytes, read_dossier
 from oracle.cli.output import emit, json_option
 from oracle.errors import InputError
 
@@ -49,6 +50,14 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
+def _asked(prompt: str, *, hidden: bool) -> str:
+    """A line typed at the terminal, or the next of a pipe."""
+    if sys.stdin.isatty():
+        answer: str = click.prompt(prompt, hide_input=hidden, err=True)
+        return answer
+    return sys.stdin.readline().rstrip("\r\n")
+
+
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @_seed_option
@@ -67,7 +76,12 @@ def seal(ctx: click.Context, file: Path, seed: Path, as_json: bool) -> None:
             out.write("0x" + secrets.token_hex(32) + "\n")
     tree = dossier_tree(dossier, _seed(seed))
     fault = tree.fault(dossier)
-    content = {"file": str(file), "evidenceRoot": tree.root(), "stated": dossier.evidence_root, "parts": len(tree.parts)}
+    content = {
+        "file": str(file),
+        "evidenceRoot": tree.root(),
+        "stated": dossier.evidence_root,
+        "parts": len(tree.parts),
+    }
     lines = [f'evidenceRoot = "{tree.root()}"', f"over {len(tree.parts)} parts; {fault or 'the dossier states it'}"]
     emit(as_json, content, lines)
     if fault:
@@ -136,8 +150,8 @@ def person_hash(salt: str | None, as_json: bool) -> None:
     from oracle.domain.person import SALT_BYTES
     from oracle.domain.person import person_hash as hashed
 
-    name = asked_password("Name")
-    number = asked_password("Number of the identity document")
+    name = _asked("Name", hidden=False)
+    number = _asked("Number of the identity document", hidden=True)
     own = _hex32(salt, "--salt") if salt is not None else secrets.token_bytes(SALT_BYTES)
     value = "0x" + hashed(name, number, own).hex()
     content = {"personHash": value, "salt": "0x" + own.hex()}

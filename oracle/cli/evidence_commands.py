@@ -164,7 +164,7 @@ def reindex(directory: Path | None, config: Path | None, as_json: bool) -> None:
 def replay(
     ctx: click.Context, decision: Path, dossiers: tuple[Path, ...], directory: Path | None, as_json: bool
 ) -> None:
-    """Make DECISION (from GET /v1/decisions/{id}) again, offline: the same bytes, or exit 1 and the field that differs."""
+    """Make DECISION (from GET /v1/decisions/{id}) again, offline. Exits 1 and names the field if the bytes differ."""
     from oracle.audit.evidence_check import check_evidence
     from oracle.audit.replay import MAX_DECISION_BYTES, parse_decision
     from oracle.audit.replay import replay as replay_again
@@ -196,7 +196,9 @@ def replay(
     if again.identical:
         lines.append("replayed offline: the same bytes")
     for item in again.differences:
-        lines.append(f"differs in {printable(item.field)}: recorded {_short(item.recorded)}, replayed {_short(item.replayed)}")
+        lines.append(
+            f"differs in {printable(item.field)}: recorded {_short(item.recorded)}, replayed {_short(item.replayed)}"
+        )
     lines.append(f"signature: {fault or 'good, of ' + str(signed.document.get('operator'))}")
     lines += [f"{item.kind.upper()} {printable(item.subject)}: {printable(item.problem)}" for item in findings]
     if again.software_note:

@@ -2,10 +2,8 @@
 
     <first two hex digits>/<sha256>                       bytes: a document, a WARC file, a decision
     index/<first two>/<payload sha256>/<warc sha256>      empty: this WARC holds that payload
-    timestamps/<first two>/<sha256>/<sha256 of token>     RFC 3161 responses over the bytes of that hash
 
-Nothing is ever changed or removed; what is read back is hashed again. Where the names live is up to `Blobs`: a folder
-here, a bucket in `oracle.archive`.
+Nothing is ever changed or removed; what is read back is hashed again. Where the names live is up to `Blobs`.
 """
 
 from __future__ import annotations
@@ -26,7 +24,6 @@ __all__ = ["Blobs", "EvidenceStore", "sha256_hex"]
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _INDEX_ENTRY = re.compile(r"index/([0-9a-f]{2})/(\1[0-9a-f]{62})/([0-9a-f]{64})")
 _BYTES_ENTRY = re.compile(r"([0-9a-f]{2})/(\1[0-9a-f]{62})")
-_STAMP_ENTRY = re.compile(r"timestamps/([0-9a-f]{2})/(\1[0-9a-f]{62})/([0-9a-f]{64})")
 
 
 def sha256_hex(data: bytes) -> str:
@@ -136,15 +133,6 @@ class EvidenceStore:
             if entry:
                 yield entry[3]
 
-    def put_timestamp(self, sha256: str, response: bytes) -> None:
-        """Keep an RFC 3161 response over the bytes of that hash."""
-        self._blobs.write(f"timestamps/{self._name(sha256)}/{sha256_hex(response)}", response)
-
-    def timestamps_of(self, sha256: str) -> list[bytes]:
-        """The RFC 3161 responses kept over the bytes of that hash."""
-        kept = (self._blobs.read(name) for name in self._blobs.names(f"timestamps/{self._name(sha256)}/"))
-        return [data for data in kept if data is not None]
-
     def hashes(self) -> Iterator[str]:
         """The hash of every file, by its name."""
         for name in self._blobs.names():
@@ -159,17 +147,9 @@ class EvidenceStore:
             if entry:
                 yield entry[2], entry[3]
 
-    def timestamps(self) -> Iterator[tuple[str, str, bytes]]:
-        """(SHA-256 of the bytes stamped, SHA-256 of the token by its name, the token) of every RFC 3161 response."""
-        for name in self._blobs.names("timestamps/"):
-            entry = _STAMP_ENTRY.fullmatch(name)
-            data = self._blobs.read(name) if entry else None
-            if entry and data is not None:
-                yield entry[2], entry[3], data
-
     def foreign_names(self) -> list[str]:
         """Names that no store writes."""
-        shapes = (_BYTES_ENTRY, _INDEX_ENTRY, _STAMP_ENTRY)
+        shapes = (_BYTES_ENTRY, _INDEX_ENTRY)
         return [name for name in self._blobs.names() if not any(shape.fullmatch(name) for shape in shapes)]
 
     def reindex(self) -> int:

@@ -129,13 +129,5 @@ def test_reindex__entry_lost_in_a_crash__written_again(store: EvidenceStore, tmp
 
 def test_foreign_names__stranger_in_the_folder__named(store: EvidenceStore, tmp_path: Path) -> None:
     store.put_exchange(NOTICE)
-    store.put_timestamp("a" * 64, b"token")
     (tmp_path / "evidence" / "notes.txt").write_text("mine")
     assert store.foreign_names() == ["notes.txt"]
-
-
-def test_timestamps__kept__come_back_by_the_hash_they_are_over(store: EvidenceStore) -> None:
-    store.put_timestamp("a" * 64, b"token")
-    assert store.timestamps_of("a" * 64) == [b"token"]
-    assert store.timestamps_of("b" * 64) == []
-    assert list(store.timestamps()) == [("a" * 64, hashlib.sha256(b"token").hexdigest(), b"token")]

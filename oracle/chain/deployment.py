@@ -17,7 +17,7 @@ from oracle.chain.sender import Sender
 from oracle.domain.canonical import parse_json
 from oracle.domain.dossier import problems_of
 from oracle.domain.fields import H256, Address, Frozen, Text
-from oracle.errors import InputError
+from oracle.errors import FilingGateError, InputError
 
 __all__ = ["DeployedToken", "Deployment", "Manifest", "deploy", "load_deployment", "load_manifest", "save_deployment"]
 
@@ -126,13 +126,20 @@ def load_deployment(path: Path) -> Deployment:
 
 
 def save_deployment(deployment: Deployment, path: Path) -> None:
-    """Write the deployment file, creating its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write the deployment file, creating its folder. InputError, with what it would have said, if that fails."""
+    content = deployment.model_dump(mode="json", by_alias=True)
     temporary = path.with_suffix(".new")
-    temporary.write_text(
-        json.dumps(deployment.model_dump(mode="json", by_alias=True), indent=2) + "\n", encoding="utf-8"
-    )
-    temporary.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise InputError(
+            f"cannot be written: {error.strerror}; the contracts are on the chain, registry {deployment.registry}",
+            where=str(path),
+            remedy="keep the details of this error as that file",
+            details=content,
+        ) from None
 
 
 def _create(w3: Web3, sender: Sender, name: str, *arguments: Any) -> TxReceipt:
@@ -142,25 +149,25 @@ def _create(w3: Web3, sender: Sender, name: str, *arguments: Any) -> TxReceipt:
 
 
 def deploy(manifest: Manifest, w3: Web3, sender: Sender) -> Deployment:
-    """Deploy the registry with its committee, then each token bound to it. Returns what to keep."""
+    """Deploy the registry with its committee, then each token bound to it. Returns what to keep.
+
+    A fault on the way is told with the addresses that exist by then.
+    """
     committee = manifest.committee
     receipt = _create(
         w3, sender, "FilingRegistry", committee.operators, committee.threshold, manifest.registry.max_validity_seconds
     )
     registry = receipt["contractAddress"]
-    tokens = []
+    tokens: list[DeployedToken] = []
     for token in manifest.tokens:
-        made = _create(
-            w3,
-            sender,
-            "AssetBackedToken",
-            token.name,
-            token.symbol,
-            token.decimals,
-            registry,
-            token.admin,
-            token.issuer,
-        )
+        roles = (registry, token.admin, token.issuer)
+        try:
+            made = _create(w3, sender, "AssetBackedToken", token.name, token.symbol, token.decimals, *roles)
+        except FilingGateError as error:
+            kept = ", ".join([f"registry {registry}", *(f"{item.id} {item.address}" for item in tokens)])
+            raise type(error)(
+                f"token {token.id}: {error.what}; deployed by then: {kept}", where=error.where, remedy=error.remedy
+            ) from None
         address = str(made["contractAddress"])
         tokens.append(DeployedToken(id=token.id, address=address, symbol=token.symbol, decimals=token.decimals))
     with chain_faults(str(getattr(w3.provider, "endpoint_uri", ""))):

@@ -104,6 +104,8 @@ def _windows(w3: Web3, addresses: list[str], first: int, last: int) -> Iterator[
                 raise
             width = max(1, width // 2)
             continue
+        if not isinstance(logs, list):
+            raise TypeError("the logs are no list")
         yield from logs
         start = end + 1
 

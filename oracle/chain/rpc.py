@@ -11,6 +11,7 @@ import requests.exceptions
 from web3 import HTTPProvider, Web3
 from web3.exceptions import (
     BadFunctionCallOutput,
+    BlockNotFound,
     ContractCustomError,
     ContractLogicError,
     TimeExhausted,
@@ -81,6 +82,11 @@ def chain_faults(url: str) -> Iterator[None]:
             where=shown_url(url),
             remedy="check the address and --rpc",
         ) from None
+    except (BlockNotFound, TransactionNotFound) as error:
+        missing = "block" if isinstance(error, BlockNotFound) else "transaction"
+        raise UnreachableError(
+            f"the node does not know this {missing}", where=shown_url(url), remedy="ask an archive node"
+        ) from None
     except Web3RPCError as error:
         raise RefusedError(
             f"the chain's node refused: {_message(error, url)}",
@@ -93,17 +99,14 @@ def chain_faults(url: str) -> Iterator[None]:
             where=shown_url(url),
             remedy="look it up before sending again",
         ) from None
-    except TransactionNotFound:
-        raise UnreachableError(
-            "the node does not know this transaction", where=shown_url(url), remedy="ask an archive node"
-        ) from None
     except (requests.exceptions.RequestException, Web3Exception, ConnectionError, TimeoutError) as error:
         raise UnreachableError(
             f"the chain's node did not answer properly ({type(error).__name__})",
             where=shown_url(url),
             remedy="check that it runs and that --rpc is right",
         ) from None
-    except (ValueError, TypeError, KeyError, RecursionError) as error:  # web3 on an answer that is not JSON-RPC's
+    # What web3 and we stumble over when the answer is not JSON-RPC's, or of another shape than the method gives.
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UnreachableError(
             f"the chain's node answered with something unusable ({type(error).__name__})",
             where=shown_url(url),
@@ -120,6 +123,8 @@ def connect(url: str, *, chain_id: int | None = None, timeout: float = 15) -> We
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         raise InputError("not an http(s) URL", where="--rpc", remedy="write e.g. http://127.0.0.1:8545")
     w3 = Web3(HTTPProvider(url, request_kwargs={"timeout": timeout}))
+    # It asks for the chain id before every call, and refuses the longer extra data of a proof-of-authority chain.
+    w3.middleware_onion.remove("validation")
     with chain_faults(url):
         actual = w3.eth.chain_id
         if not isinstance(actual, int):

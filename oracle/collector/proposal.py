@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from oracle.chain.registry import Registry
 from oracle.collector.node_client import NodeClient, NodeReply
@@ -25,11 +26,14 @@ __all__ = ["Proposed", "propose_approval", "propose_update"]
 BLOCK_LAG_SECONDS = 60
 
 
+Proposal = TypeVar("Proposal", FilingApproval, FilingUpdate)
+
+
 @dataclass(frozen=True)
-class Proposed:
+class Proposed(Generic[Proposal]):
     """What was proposed, its digest, and what the nodes said to it."""
 
-    proposal: FilingApproval | FilingUpdate
+    proposal: Proposal
     digest: bytes
     quorum: Quorum
 
@@ -88,7 +92,7 @@ def _hash(value: object) -> str:
 
 def propose_approval(
     nodes: Sequence[NodeClient], registry: Registry, chain_id: int, dossier: Dossier, *, now: int, window_seconds: int
-) -> Proposed:
+) -> Proposed[FilingApproval]:
     """Hand the dossier to all nodes, propose an approval for `window_seconds` from `now`, and collect signatures.
 
     The nodes' most common record and rule-set hashes are proposed; a node that sees otherwise refuses and says so.
@@ -134,7 +138,7 @@ def propose_update(
     *,
     now: int,
     window_seconds: int,
-) -> Proposed:
+) -> Proposed[FilingUpdate]:
     """Propose to renew or resume (APPROVED, for `window_seconds`), revoke or complete, and collect signatures."""
     number = _number(dossier)
     filing = "0x" + filing_id(number).hex()

@@ -9,11 +9,12 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from oracle.domain.dossier import problems_of
 from oracle.domain.fields import Address, Frozen, Text
 from oracle.errors import InputError
+from oracle.node.template import NO_REGISTRY
 from oracle.rules.policy import Policy
 from oracle.rules.table import switch_faults
 from oracle.sources.csrc import CsrcConfig
@@ -54,6 +55,13 @@ class ChainConfig(Frozen):
     registry: Address
     rpc_url: Text | None = None
     rpc_url_env: Text | None = None
+
+    @field_validator("registry", mode="before")
+    @classmethod
+    def _entered(cls, value: object) -> object:
+        if value == NO_REGISTRY:
+            raise ValueError("still to be entered: the address that `filing-gate deploy` prints")
+        return value
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -206,21 +214,21 @@ def load_config(path: Path) -> NodeConfig:
     return parse_config(text, where=str(path)).model_copy(update={"base": path.parent})
 
 
-def parse_config(text: str, *, where: str) -> NodeConfig:
+def parse_config(text: str, *, where: str, remedy: str = "correct the file") -> NodeConfig:
     """Check a configuration's text. InputError names `where` and the path of each wrong key."""
     try:
         content = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"not TOML: {error}", where=where, remedy="correct that line") from None
     if "base" in content:
-        raise InputError("base: unknown key: remove it or correct its spelling", where=where, remedy="correct the file")
+        raise InputError("base: unknown key: remove it or correct its spelling", where=where, remedy=remedy)
     try:
         return NodeConfig.model_validate_json(json.dumps(content, default=str))
     except ValidationError as error:
         rows = [_as_written(row) for row in problems_of(error)]
         shown = "; ".join(f"{row['field']}: {row['problem']}" for row in rows[:5])
         more = f"; and {len(rows) - 5} more" if len(rows) > 5 else ""
-        raise InputError(shown + more, where=where, remedy="correct the file", details=rows) from None
+        raise InputError(shown + more, where=where, remedy=remedy, details=rows) from None
 
 
 def _as_written(row: dict[str, str]) -> dict[str, str]:

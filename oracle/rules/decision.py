@@ -122,9 +122,11 @@ def _compare(field: str, proposed: Any, expected: Any) -> list[Difference]:
     return [] if proposed == expected else [Difference(field, proposed, expected)]
 
 
-def _record_hash(case: Case) -> str | None:
+def _record(case: Case, verdicts: VerdictTable, proposed: str) -> list[Difference]:
     record = case.standing.record
-    return "0x" + record.record_hash().hex() if record else None
+    if record is None and not verdicts.all_pass:
+        return []  # the rules say already that no publication was found
+    return _compare("recordHash", proposed, "0x" + record.record_hash().hex() if record else None)
 
 
 def _filing(case: Case) -> str | None:
@@ -143,7 +145,7 @@ def decide_approval(case: Case, chain_id: int, chain: FilingOnChain, proposed: F
             [tranche.model_dump(mode="json", by_alias=True) for tranche in expected],
         ),
         *_compare("dossierHash", proposed.dossier_hash, "0x" + case.dossier.dossier_hash().hex()),
-        *_compare("recordHash", proposed.record_hash, _record_hash(case)),
+        *_record(case, verdicts, proposed.record_hash),
         *_compare("rulesetHash", proposed.ruleset_hash, "0x" + ruleset_hash(case.policy).hex()),
         *_compare("sequence", proposed.sequence, chain.sequence + 1),
         *_until(case, chain, proposed.valid_until),
@@ -178,7 +180,7 @@ def decide_update(case: Case, chain: FilingOnChain, proposed: FilingUpdate) -> D
     required: tuple[Finding, ...] = ()
     if proposed.status == OnChainStatus.APPROVED:
         required = verdicts.not_passed
-        differences += _compare("recordHash", proposed.record_hash, _record_hash(case))
+        differences += _record(case, verdicts, proposed.record_hash)
         differences += _until(case, chain, proposed.valid_until)
     else:
         differences += _compare("validUntil", proposed.valid_until, 0)

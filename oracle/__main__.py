@@ -1,0 +1,5 @@
+"""`python -m oracle` is `filing-gate`."""
+
+from oracle.cli import main
+
+main()

@@ -1,0 +1,195 @@
+"""`filing-gate suspend | resume | revoke | complete`: one operator's stop, and the quorum's changes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from oracle.cli.issuer_commands import quorum_lines, shown_time
+from oracle.cli.options import (
+    DEFAULT_HOURS,
+    deployment_of,
+    deployment_option,
+    hours_option,
+    key_of,
+    key_options,
+    node_option,
+    read_dossier,
+    rpc_option,
+    sender_of,
+)
+from oracle.cli.output import emit, json_option, progress
+from oracle.domain.names import filing_id, fold_number
+from oracle.domain.reason import encode_reason
+from oracle.errors import InputError, RefusedError
+
+__all__ = ["complete", "resume", "revoke", "suspend"]
+
+
+@click.command()
+@click.argument("number")
+@click.option("--reason", required=True, help="Why; up to 32 bytes stand on chain in words, a longer text by its hash.")
+@click.option(
+    "--operator-keystore",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="The operator's key, which signs the suspension.",
+)
+@rpc_option
+@key_options
+@deployment_option
+@json_option
+def suspend(
+    number: str,
+    reason: str,
+    operator_keystore: Path,
+    rpc: str,
+    keystore: Path | None,
+    password_file: Path | None,
+    account: str | None,
+    deployment: Path | None,
+    as_json: bool,
+) -> None:
+    """Stop filing NUMBER at once, as one operator.
+
+    Without --keystore or --from the operator's key also pays the gas; with one, that account relays the operator's
+    signature.
+    """
+    from oracle.chain.registry import Registry
+    from oracle.chain.rpc import connect
+    from oracle.chain.sender import KeySender
+    from oracle.domain.approval import OnChainStatus, OperatorSignature, Suspension
+    from oracle.signing.eip712 import Domain, suspension_digest
+
+    w3 = connect(rpc)
+    deployed = deployment_of(deployment, w3)
+    registry = Registry(w3, deployed.registry)
+    key = key_of(operator_keystore, password_file)
+    filing = "0x" + filing_id(number).hex()
+    state = registry.filing_state(filing)
+    if state.status is not OnChainStatus.APPROVED:
+        raise RefusedError(
+            f"the filing is {state.status.name}, not APPROVED", where=number, remedy="there is nothing to suspend"
+        )
+    if keystore is None and account is None:
+        receipt = registry.suspend(KeySender(key.secret), filing, encode_reason(reason))
+    else:
+        suspension = Suspension(filing=filing, sequence=state.sequence, reason=encode_reason(reason))
+        digest = suspension_digest(Domain(deployed.chain_id, registry.address), suspension)
+        signature = OperatorSignature(operator=key.address, signature="0x" + key.sign(digest).hex())
+        receipt = registry.suspend_by_signature(sender_of(keystore, password_file, account), suspension, signature)
+    transaction = w3.to_hex(receipt["transactionHash"])
+    content = {"filing": filing, "status": "SUSPENDED", "operator": key.address, "transaction": transaction}
+    emit(
+        as_json,
+        content,
+        [
+            f"suspended by {key.address}, transaction {transaction}, gas {receipt['gasUsed']:,}",
+            "a quorum lifts it: `filing-gate resume`",
+        ],
+    )
+
+
+def _by_quorum(name: str, status: str, text: str) -> click.Command:
+    """A command that collects m of n signatures on an update to `status` and submits it."""
+
+    @click.command(name, help=text)
+    @click.argument("number")
+    @click.option(
+        "--dossier",
+        required=True,
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="The filing's dossier.",
+    )
+    @click.option("--reason", required=True, help="Why, as in `suspend`.")
+    @node_option
+    @rpc_option
+    @key_options
+    @deployment_option
+    @json_option
+    @click.pass_context
+    def command(
+        ctx: click.Context,
+        number: str,
+        dossier: Path,
+        reason: str,
+        nodes: tuple[str, ...],
+        rpc: str,
+        keystore: Path | None,
+        password_file: Path | None,
+        account: str | None,
+        deployment: Path | None,
+        as_json: bool,
+        hours: float = DEFAULT_HOURS,
+    ) -> None:
+        from oracle.chain.registry import Registry
+        from oracle.chain.rpc import connect
+        from oracle.collector.node_client import NodeClient
+        from oracle.collector.proposal import propose_update
+        from oracle.domain.approval import OnChainStatus
+
+        filed = read_dossier(dossier)
+        if fold_number(filed.filing.filing_number or "") != fold_number(number):
+            raise InputError(
+                f"the dossier is of filing {filed.filing.filing_number}, not {number}",
+                where=str(dossier),
+                remedy="name the matching one",
+            )
+        w3 = connect(rpc)
+        deployed = deployment_of(deployment, w3)
+        registry = Registry(w3, deployed.registry)
+        sender = sender_of(keystore, password_file, account)
+        progress(f"asking {len(nodes)} nodes")
+        proposed = propose_update(
+            [NodeClient(url) for url in nodes],
+            registry,
+            deployed.chain_id,
+            filed,
+            OnChainStatus[status],
+            reason,
+            now=int(time.time()),
+            window_seconds=int(hours * 3600),
+        )
+        change = proposed.proposal
+        content: dict[str, Any] = {
+            "digest": "0x" + proposed.digest.hex(),
+            "update": change.model_dump(mode="json", by_alias=True),
+            **proposed.quorum.as_json(),
+            "transaction": None,
+        }
+        if not proposed.quorum.reached:
+            emit(as_json, content, ["refused", *quorum_lines(proposed.quorum)])
+            ctx.exit(1)
+        receipt = registry.update(sender, change, proposed.quorum.require())
+        content["transaction"] = w3.to_hex(receipt["transactionHash"])
+        until = f" until {shown_time(change.valid_until)}" if change.valid_until else ""
+        emit(
+            as_json,
+            content,
+            [
+                *quorum_lines(proposed.quorum),
+                f"{status}{until}, sequence {change.sequence}, transaction {content['transaction']}",
+            ],
+        )
+
+    return command
+
+
+resume = hours_option(
+    _by_quorum("resume", "APPROVED", "Renew or resume filing NUMBER by quorum. Every node evaluates all rules anew.")
+)
+revoke = _by_quorum(
+    "revoke",
+    "REVOKED",
+    "End filing NUMBER for ever, by quorum. Nodes sign only if the regulator itself withdrew or revoked it.",
+)
+complete = _by_quorum(
+    "complete",
+    "COMPLETED",
+    "Close filing NUMBER for ever, by quorum. Nodes sign only if the dossier reports the completion.",
+)

@@ -1,0 +1,254 @@
+"""`filing-gate operator init | serve | observe | evaluate`: one operator's own commands."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from oracle.cli.dossier_commands import verdict_lines
+from oracle.cli.options import PASSWORD_ENV, asked_password, config_option, read_dossier, url_without_secret
+from oracle.cli.output import emit, json_option, printable, progress, table
+from oracle.errors import FilingGateError, InputError
+
+if TYPE_CHECKING:
+    from oracle.domain.filing import Observation
+
+__all__ = ["evaluate", "observe", "operator", "serve"]
+
+
+@click.group()
+def operator() -> None:
+    """Set up an operator."""
+
+
+@operator.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--name", default="operator", show_default=True, help="Shown in answers and logs.")
+@click.option("--chain-id", type=click.IntRange(min=1), required=True, help="The chain of the registry.")
+@click.option("--rpc", "rpc_url", required=True, metavar="URL", help="HTTP address of an Ethereum node.")
+@click.option(
+    "--registry", metavar="ADDRESS", help="The registry; enter it in the file later if it isn't deployed yet."
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8700,
+    show_default=True,
+    help="Where the node will listen, on 127.0.0.1.",
+)
+@click.option(
+    "--site", default="https://www.csrc.gov.cn", show_default=True, metavar="URL", help="The regulator's site."
+)
+@click.option(
+    "--table-channel", "table_channels", multiple=True, metavar="CODE", help="Channel of status tables, e.g. c101935."
+)
+@click.option("--notice-channel", "notice_channels", multiple=True, metavar="CODE", help="Channel of filing notices.")
+@click.option("--light-kdf", is_flag=True, help="Cheap key derivation, for tests only.")
+@json_option
+def init(
+    directory: Path,
+    name: str,
+    chain_id: int,
+    rpc_url: str,
+    registry: str | None,
+    port: int,
+    site: str,
+    table_channels: tuple[str, ...],
+    notice_channels: tuple[str, ...],
+    light_kdf: bool,
+    as_json: bool,
+) -> None:
+    """Make DIRECTORY with a new key, a configuration and room for the database.
+
+    The key's password is read from $FILING_GATE_PASSWORD or asked for; it is never written down.
+    """
+    from oracle.node.config import parse_config
+    from oracle.node.template import NO_CHANNEL, NO_REGISTRY, config_text
+    from oracle.signing.keys import new_keystore
+
+    file = directory / "node.toml"
+    for name_taken in (file, directory / "keystore.json"):
+        if name_taken.exists():
+            raise InputError(
+                "the directory holds a node already", where=str(name_taken), remedy="choose another directory"
+            )
+    url_without_secret(rpc_url, "--rpc", "leave it out here, and name a variable with rpc_url_env in the file")
+    text = config_text(
+        name=name,
+        chain_id=chain_id,
+        rpc_url=rpc_url,
+        registry=registry,
+        port=port,
+        site=site,
+        table_channels=table_channels,
+        notice_channels=notice_channels,
+        password_env=PASSWORD_ENV,
+    )
+    # What is still to be entered stands for itself; everything else must hold now.
+    whole = text.replace(NO_REGISTRY, "0x" + "00" * 20).replace(NO_CHANNEL, "c0")
+    parse_config(whole, where="command line", remedy="correct the option that gives it")
+    password = os.environ.get(PASSWORD_ENV) or asked_password("New keystore password", twice=True)
+    directory.mkdir(parents=True, exist_ok=True)
+    signer = new_keystore(directory / "keystore.json", password, light=light_kdf)
+    file.write_text(text, encoding="utf-8")
+    left = [
+        *([] if registry else ["the registry"]),
+        *([] if table_channels and notice_channels else ["the channel codes (delete a list you don't need)"]),
+    ]
+    first = f"enter {' and '.join(left)} in the config, then " if left else ""
+    lines = [
+        f"operator   {signer.address}   give this address to whoever writes the committee's manifest",
+        f"keystore   {directory / 'keystore.json'}   back it up; without it the operator is lost",
+        f"config     {file}",
+        f"next       {first}`{PASSWORD_ENV}=… filing-gate serve --config {file}`",
+    ]
+    emit(
+        as_json, {"operator": signer.address, "config": str(file), "keystore": str(directory / "keystore.json")}, lines
+    )
+
+
+@click.command()
+@config_option
+def serve(config: Path) -> None:
+    """Run the node: HTTP API on the configured address, until it is stopped."""
+    import uvicorn
+
+    from oracle.node.config import load_config
+    from oracle.node.http_api import create_app
+    from oracle.node.service import open_node
+    from oracle.node.startup import check_start
+
+    settings = load_config(config)
+    node = open_node(settings)
+    for line in check_start(node):
+        progress(line)
+    progress(f"{settings.name} {node.address} serves http://{settings.http.host}:{settings.http.port}")
+    progress(f"for registry {settings.chain.registry} on chain {settings.chain.id}")
+    try:
+        uvicorn.run(
+            create_app(node),
+            host=settings.http.host,
+            port=settings.http.port,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=5,
+        )
+    except SystemExit:
+        raise FilingGateError(
+            f"{settings.http.host}:{settings.http.port} can't be listened on",
+            where=str(config),
+            remedy="free the port or choose another in [http]",
+        ) from None
+
+
+def _source_rows(observations: list[Observation]) -> list[list[str]]:
+    return [
+        [
+            item.source,
+            item.kind.value,
+            item.status.value if item.status else "-",
+            f"level {item.level}",
+            printable(item.title or item.raw_status or item.detail or ""),
+        ]
+        for item in observations
+    ]
+
+
+@click.command()
+@config_option
+@click.option("--number", required=True, help="The filing number, e.g. 国合函〔2026〕886号.")
+@click.option("--entity", help="The filing entity's Chinese name, to read status tables as well.")
+@json_option
+@click.pass_context
+def observe(ctx: click.Context, config: Path, number: str, entity: str | None, as_json: bool) -> None:
+    """What each configured source says of filing NUMBER now. Exits 0 if FILED, 3 if a source can't be read, else 1."""
+    from oracle.domain.filing import FilingQuery, ObservationKind
+    from oracle.domain.names import parse_number
+    from oracle.evidence.store import EvidenceStore
+    from oracle.node.config import load_config
+    from oracle.node.service import make_sources
+    from oracle.rules.case import standing_from
+
+    settings = load_config(config)
+    folded = parse_number(number, settings.policy.number_pattern)
+    evidence = EvidenceStore(settings.path(settings.store.evidence))
+    query = FilingQuery(number=folded, entity_name=entity)
+    seen = [item for source in make_sources(settings, evidence) for item in source.observe(query)]
+    standing = standing_from(tuple(seen), folded, settings.policy)
+    status = standing.status.value if standing.status else None
+    content = {
+        "number": folded,
+        "status": status,
+        "reason": standing.reason,
+        "recordHash": "0x" + standing.record.record_hash().hex() if standing.record else None,
+        "sources": [item.model_dump(mode="json", by_alias=True, exclude_none=True) for item in seen],
+    }
+    emit(
+        as_json,
+        content,
+        [
+            f"{folded}: {status or 'INDETERMINATE'}: {printable(standing.reason)}",
+            *table(_source_rows(seen), indent="  "),
+        ],
+    )
+    if status != "FILED":
+        ctx.exit(3 if any(item.kind is ObservationKind.FAILURE for item in seen) else 1)
+
+
+@click.command()
+@config_option
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@json_option
+@click.pass_context
+def evaluate(ctx: click.Context, config: Path, file: Path, as_json: bool) -> None:
+    """The verdict of every rule on dossier FILE, observed now. Exits 1 unless all pass."""
+    from oracle.chain.registry import Registry
+    from oracle.chain.rpc import connect
+    from oracle.evidence.store import EvidenceStore
+    from oracle.node.config import load_config
+    from oracle.node.facts import tranche_facts
+    from oracle.node.service import make_sources
+    from oracle.rules.case import Case, query_for
+    from oracle.rules.table import evaluate as evaluate_rules
+    from oracle.rules.table import ruleset_hash
+
+    settings = load_config(config)
+    dossier = read_dossier(file)
+    try:
+        registry = Registry(connect(settings.chain.url(), chain_id=settings.chain.id), settings.chain.registry)
+        tranches = tranche_facts(dossier, registry, settings.chain.id)
+    except FilingGateError as error:
+        progress(f"the chain was not read: {error}")
+        tranches = None
+    evidence = EvidenceStore(settings.path(settings.store.evidence))
+    query = query_for(dossier)
+    seen = [item for source in make_sources(settings, evidence) for item in source.observe(query)]
+    case = Case(
+        dossier=dossier,
+        policy=settings.policy,
+        now=int(datetime.now(UTC).timestamp()),
+        observations=tuple(seen),
+        tranches=tranches,
+    )
+    verdicts = evaluate_rules(case)
+    content = {
+        "dossierHash": "0x" + dossier.dossier_hash().hex(),
+        "rulesetHash": "0x" + ruleset_hash(settings.policy).hex(),
+        "approvable": verdicts.all_pass,
+        "verdicts": verdicts.as_json(),
+    }
+    rows = [{key: printable(value) for key, value in row.items()} for row in verdicts.as_json()]
+    emit(
+        as_json,
+        content,
+        [
+            *verdict_lines(rows),
+            "every rule passes" if verdicts.all_pass else f"{len(verdicts.not_passed)} rules do not pass",
+        ],
+    )
+    if not verdicts.all_pass:
+        ctx.exit(1)

@@ -1,0 +1,155 @@
+"""The command tree as a whole: names, help, usage errors, and what starting it costs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import click
+import pytest
+
+from oracle import __version__
+from oracle.cli.main import _root
+from tests.cli.command_line import ROOT, gate, program
+
+COMMANDS = {
+    "dossier new": ("FILE", "--json"),
+    "dossier check": ("FILE", "--out", "--json"),
+    "observe": ("--config", "--number", "--entity", "--json"),
+    "evaluate": ("FILE", "--config", "--json"),
+    "operator init": ("DIRECTORY", "--name", "--chain-id", "--rpc", "--registry", "--port", "--site", "--json"),
+    "serve": ("--config",),
+    "deploy": ("MANIFEST", "--rpc", "--keystore", "--password-file", "--from", "--out", "--json"),
+    "approve": ("MANIFEST", "DOSSIER", "--node", "--rpc", "--keystore", "--from", "--deployment", "--hours", "--json"),
+    "mint": ("TOKEN", "TO", "AMOUNT", "--rpc", "--keystore", "--from", "--deployment", "--json"),
+    "mint-batch": ("TOKEN", "FILE", "--rpc", "--keystore", "--from", "--deployment", "--json"),
+    "status": ("NUMBER", "--rpc", "--deployment", "--json"),
+    "suspend": ("NUMBER", "--reason", "--operator-keystore", "--rpc", "--keystore", "--from", "--deployment", "--json"),
+    "resume": ("NUMBER", "--dossier", "--reason", "--node", "--rpc", "--keystore", "--hours", "--json"),
+    "revoke": ("NUMBER", "--dossier", "--reason", "--node", "--rpc", "--keystore", "--json"),
+    "complete": ("NUMBER", "--dossier", "--reason", "--node", "--rpc", "--keystore", "--json"),
+    "audit": ("--rpc", "--deployment", "--json"),
+}
+
+
+def leaves(command: click.Command, path: tuple[str, ...] = ()) -> dict[str, click.Command]:
+    """Every command that is no group, by its full name."""
+    if not isinstance(command, click.Group):
+        return {" ".join(path): command}
+    context = click.Context(command)
+    found: dict[str, click.Command] = {}
+    for name in command.list_commands(context):
+        below = command.get_command(context, name)
+        assert below is not None
+        found |= leaves(below, (*path, name))
+    return found
+
+
+def test_commands__all__are_those_of_the_interface() -> None:
+    assert set(leaves(_root)) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_help__each_command__exits_0_and_names_its_options(name: str) -> None:
+    answer = gate(*name.split(), "--help")
+    assert answer.code == 0
+    assert answer.err == ""
+    assert answer.out.startswith(f"Usage: filing-gate {name} ")
+    assert [word for word in COMMANDS[name] if word not in answer.out] == []
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_help__each_command__says_what_it_does_and_explains_every_option(name: str) -> None:
+    command = leaves(_root)[name]
+    assert command.help
+    unexplained = [option.opts[0] for option in command.params if isinstance(option, click.Option) and not option.help]
+    assert unexplained == []
+
+
+@pytest.mark.parametrize("name", ("dossier", "operator"))
+def test_help__group__lists_its_commands(name: str) -> None:
+    answer = gate(name, "--help")
+    assert answer.code == 0
+    below = [full.split()[1] for full in COMMANDS if full.startswith(name + " ")]
+    assert [word for word in below if word not in answer.out] == []
+
+
+def test_help__whole__lists_every_command_and_h_is_the_same() -> None:
+    answer = gate("--help")
+    assert answer.code == 0
+    listed = [line.split()[0] for line in answer.out.split("Commands:")[1].splitlines() if line[2:3].strip()]
+    assert set(listed) == {name.split()[0] for name in COMMANDS}
+    assert gate("-h") == answer
+
+
+def test_version__asked__is_the_package_s() -> None:
+    assert gate("--version").out == f"filing-gate, version {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    (
+        (("mint-all",), "mint-all"),
+        (("status", "--colour"), "--colour"),
+        (("dossier", "burn"), "burn"),
+        (("mint", "senior"), "TO"),
+        (("observe", "--config", "x"), "--number"),
+        (("status",), "--rpc"),
+        (("approve", "m", "d", "--rpc", "http://127.0.0.1:1"), "--node"),
+        (("operator", "init", "x", "--rpc", "http://127.0.0.1:1", "--chain-id", "one"), "--chain-id"),
+    ),
+)
+def test_usage__wrong__exits_2_in_text_and_in_json(arguments: tuple[str, ...], named: str) -> None:
+    text = gate(*arguments)
+    assert (text.code, text.out) == (2, "")
+    assert named in text.err
+    document = gate(*arguments, "--json")
+    assert (document.code, document.err) == (2, "")
+    assert named in document.json["error"]
+    assert document.json["where"] == "command line"
+    assert "--help" in document.json["remedy"]
+
+
+def test_program__as_module_and_as_script__are_the_same() -> None:
+    script = ROOT / ".venv" / "bin" / "filing-gate"
+    assert script.exists(), "the project is not installed into .venv: run `make setup`"
+    done = subprocess.run([str(script), "--help"], capture_output=True, text=True, timeout=60, check=True)
+    assert program("--help").out == done.stdout
+
+
+def test_program__unknown_command__exits_2_without_traceback() -> None:
+    answer = program("nothing-like-it", "--json")
+    assert answer.code == 2
+    assert answer.json["error"]
+    assert answer.err == ""
+
+
+def test_help__imports__none_of_the_heavy_packages() -> None:
+    code = (
+        "import json, sys\n"
+        "from oracle.cli.main import _run\n"
+        "assert _run(['--help']) == 0\n"
+        "print(json.dumps(sorted(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=60,
+        check=True,
+    )
+    loaded = {name.split(".")[0] for name in json.loads(done.stderr.splitlines()[-1])}
+    heavy = {"web3", "fastapi", "sqlalchemy", "pydantic", "requests", "httpx2", "eth_account", "uvicorn", "tomllib"}
+    assert loaded & heavy == set()
+
+
+def test_output__reader_that_stops_early__no_complaint_and_the_exit_code_stays(tmp_path: object) -> None:
+    command = (
+        f"{sys.executable} -m oracle dossier check {tmp_path}/none.toml --json | head -c 1; exit ${{PIPESTATUS[0]}}"
+    )
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "{", "")

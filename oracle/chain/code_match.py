@@ -1,10 +1,10 @@
-"""Whether runtime code on a chain is this build's."""
+"""Whether runtime code on a chain is this build's, and what stands in the places of its immutables."""
 
 from __future__ import annotations
 
 from oracle.chain.artifacts import artifact
 
-__all__ = ["known_build", "same_code"]
+__all__ = ["created_by", "immutables", "known_build", "same_code"]
 
 #: The tokens that this version ships.
 _TOKENS = ("AssetBackedToken",)
@@ -28,3 +28,16 @@ def same_code(name: str, code: bytes) -> bool:
 def known_build(code: bytes) -> str | None:
     """The name of the token contract whose code this is, or None."""
     return next((name for name in _TOKENS if same_code(name, code)), None)
+
+
+def immutables(name: str, code: bytes) -> set[bytes]:
+    """The 32-byte words in those places; `code` must be the artifact's (`same_code`).
+
+    One immutable may stand in several places, and a creation code of one's own could fill them differently.
+    """
+    return {code[place] for place in _places(name)}
+
+
+def created_by(name: str, creation: bytes) -> bool:
+    """Whether creation code is the artifact's, whatever constructor arguments follow it."""
+    return creation.startswith(bytes.fromhex(artifact(name)["bytecode"].removeprefix("0x")))

@@ -9,12 +9,27 @@ from eth_utils.address import to_checksum_address
 from oracle.chain.artifacts import abi
 from oracle.chain.code_match import known_build
 from oracle.chain.registry import Registry, Token
-from oracle.chain.rpc import chain_faults
+from oracle.chain.rpc import chain_faults, connect
 from oracle.domain.dossier import Dossier, PlannedTranche
-from oracle.errors import RefusedError, UnreachableError
+from oracle.errors import InputError, RefusedError, UnreachableError
+from oracle.node.config import NodeConfig
 from oracle.rules.case import TrancheFacts
 
-__all__ = ["tranche_facts"]
+__all__ = ["planned_facts", "tranche_facts"]
+
+
+def planned_facts(dossier: Dossier, config: NodeConfig, own: Registry) -> tuple[TrancheFacts, ...]:
+    """The planned tranches on every chain that is configured and answers; `own` is the registry of the node's chain."""
+    named = {item.chain for item in dossier.issue_plan.tranches}
+    registries = {config.chain.id: own}
+    for chain in config.chains:
+        if f"eip155:{chain.id}" in named:
+            try:
+                registries[chain.id] = Registry(connect(chain.url(), chain_id=chain.id), chain.registry)
+            except (UnreachableError, InputError):
+                # Not read: PLAN-1 and PLAN-2 then say so and do not pass.
+                continue
+    return tranche_facts(dossier, registries, config.chain.id)
 
 
 def tranche_facts(dossier: Dossier, registries: Mapping[int, Registry], own: int) -> tuple[TrancheFacts, ...]:

@@ -29,8 +29,8 @@ from oracle.node.config import (
     SourceConfig,
     read_secret,
 )
-from oracle.node.facts import tranche_facts
-from oracle.rules.case import Case, TrancheFacts, query_for, standing_from
+from oracle.node.facts import planned_facts
+from oracle.rules.case import Case, query_for, standing_from
 from oracle.rules.decision import Decision, FilingOnChain, decide_approval, decide_update
 from oracle.rules.decision_record import Circumstances, build, signed_envelope, without_floats
 from oracle.rules.table import RULESET_VERSION, ruleset_hash
@@ -132,23 +132,10 @@ class Node:
             now=int(time.time()),
             observations=tuple(observations),
             earlier=tuple(earlier),
-            tranches=self._tranches(dossier, chain) if chain is not None else None,
+            tranches=planned_facts(dossier, self.config, chain) if chain is not None else None,
             revisions=self._revisions(dossier),
             signers=(self.config.name, self.address),
         )
-
-    def _tranches(self, dossier: Dossier, own: Registry) -> tuple[TrancheFacts, ...]:
-        """The tranches on every chain that is configured and answers."""
-        named = {item.chain for item in dossier.issue_plan.tranches}
-        registries = {self.config.chain.id: own}
-        for chain in self.config.chains:
-            if f"eip155:{chain.id}" in named:
-                try:
-                    registries[chain.id] = Registry(connect(chain.url(), chain_id=chain.id), chain.registry)
-                except (UnreachableError, InputError):
-                    # Not read: PLAN-1 and PLAN-2 then say so and do not pass.
-                    continue
-        return tranche_facts(dossier, registries, self.config.chain.id)
 
     def unread_chains(self) -> list[str]:
         """What is wrong with each further chain that can't be read, one sentence a chain."""

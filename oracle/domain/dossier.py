@@ -685,6 +685,10 @@ def problems_of(error: ValidationError) -> list[dict[str, str]]:
             message = "unknown key: remove it or correct its spelling"
         elif item["type"] == "missing":
             message = "missing"
+        elif item["type"] == "union_tag_invalid":
+            path, message = f"{path}.type", f"not one of {item['ctx']['expected_tags']}"
+        elif item["type"] == "union_tag_not_found":
+            path, message = f"{path}.type", "missing"
         for line in message.split("\n"):
             field, separator, problem = line.partition(": ")
             if separator and item["type"] == "value_error" and not path and " " not in field:

@@ -231,8 +231,13 @@ def parse_config(text: str, *, where: str, remedy: str = "correct the file") -> 
         raise InputError(shown + more, where=where, remedy=remedy, details=rows) from None
 
 
+#: pydantic names the chosen type of a source in the path: sources[0].csrc.name.
+_SOURCE_TYPE = re.compile(r"(sources\[\d+\])\.(?:csrc|registry-file|http-json|manual|screening)(?=\.|$)")
+
+
 def _as_written(row: dict[str, str]) -> dict[str, str]:
-    """A problem with keys as this file writes them (rpc_url), not as JSON does (rpcUrl)."""
+    """A problem with keys as this file writes them: rpc_url and not rpcUrl, without the source's type."""
+    row = {**row, "field": _SOURCE_TYPE.sub(r"\1", row["field"])}
     if row["problem"].startswith("unknown key"):
         return row
     return {name: _CAMEL.sub(lambda found: "_" + found[0].lower(), text) for name, text in row.items()}

@@ -13,7 +13,7 @@ from oracle.domain.names import fold_name, fold_number
 from oracle.rules.agreement import Standing, standing_from
 from oracle.rules.policy import Policy
 
-__all__ = ["SHANGHAI", "Case", "Standing", "TrancheFacts", "query_for", "standing_from"]
+__all__ = ["SHANGHAI", "Case", "Standing", "TrancheFacts", "provider_party", "query_for", "standing_from"]
 
 #: The regulator's time. China has had one zone without summer time since 1991.
 SHANGHAI = timezone(timedelta(hours=8))
@@ -43,7 +43,7 @@ def query_for(dossier: Dossier) -> FilingQuery:
     """What to ask the sources for this dossier."""
     entity = dossier.filing_entity
     controllers = [Party(name=item.name, uscc=item.uscc) for item in dossier.control_chain if item.name or item.uscc]
-    providers = [_provider(item.id) for asset in dossier.assets for item in asset.cashflow.important_providers]
+    providers = [provider_party(item.id) for asset in dossier.assets for item in asset.cashflow.important_providers]
     return FilingQuery(
         number=dossier.filing.filing_number,
         entity_name=entity.name_zh,
@@ -52,7 +52,7 @@ def query_for(dossier: Dossier) -> FilingQuery:
     )
 
 
-def _provider(ident: str) -> Party:
+def provider_party(ident: str) -> Party:
     """A cash-flow provider, whose id in the dossier is a code or a name."""
     return Party(uscc=ident) if is_uscc(ident) else Party(name=ident)
 

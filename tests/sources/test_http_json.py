@@ -219,7 +219,7 @@ def test_stated_in__any_bytes__stated_or_parse_error_and_never_filed(raw: bytes)
 
 @pytest.mark.parametrize("piece", (b"[", b'{"data":', b'{"data":[', b'"\\u0061', b"1", b"\xef"))
 def test_stated_in__a_megabyte_of_one_thing__within_a_second(piece: bytes) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(ParseError):
         stated_in(piece * (1_000_000 // len(piece)), CONFIG)
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1

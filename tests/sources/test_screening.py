@@ -179,6 +179,6 @@ def test_entries_of__any_bytes__entries_or_parse_error(raw: bytes) -> None:
 
 def test_entries_of__a_megabyte_of_rows__within_a_second() -> None:
     raw = b"name,uscc\n" + "某某有限公司,\n".encode() * 40_000
-    began = time.monotonic()
+    began = time.process_time()
     assert len(entries_of(raw, CONFIG)) == 40_000
-    assert time.monotonic() - began < 1.5
+    assert time.process_time() - began < 1.5

@@ -10,10 +10,10 @@ from eth_utils.address import to_checksum_address
 from web3 import Web3
 
 from oracle.audit.chain_reader import ChainReader
-from oracle.audit.code_match import created_by, immutables, same_code
 from oracle.audit.findings import AuditFinding, AuditReport
 from oracle.audit.history import History
 from oracle.audit.transfers import TransferHistory
+from oracle.chain.code_match import created_by, immutables, same_code
 from oracle.chain.deployment import Deployment
 from oracle.chain.events import Event, read_events
 from oracle.chain.registry import Registry, Token

@@ -176,6 +176,10 @@ class Token(_Bound):
         """The registry the token is gated by."""
         return str(self._call("registry", block=block))
 
+    def permissioned(self, block: int | None = None) -> bool:
+        """Whether only listed accounts may hold the token; only for builds that have the function."""
+        return bool(self._call("permissioned", block=block))
+
     def total_supply(self, block: int | None = None) -> int:
         """Total supply."""
         return int(self._call("totalSupply", block=block))

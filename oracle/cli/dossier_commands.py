@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from oracle.cli.disclosure_commands import check_part, person_hash, seal, show_part
 from oracle.cli.options import read_bytes, read_dossier
 from oracle.cli.output import emit, json_option, table
 from oracle.errors import InputError
@@ -110,3 +111,7 @@ def verdict_lines(verdicts: list[dict[str, str]]) -> list[str]:
         ],
         indent="  ",
     )
+
+
+for _command in (seal, show_part, check_part, person_hash):
+    dossier.add_command(_command)

@@ -210,7 +210,7 @@ def evaluate(ctx: click.Context, config: Path, file: Path, as_json: bool) -> Non
     from oracle.chain.rpc import connect
     from oracle.evidence.store import EvidenceStore
     from oracle.node.config import load_config
-    from oracle.node.facts import tranche_facts
+    from oracle.node.facts import planned_facts
     from oracle.node.service import make_sources
     from oracle.rules.case import Case, query_for
     from oracle.rules.table import evaluate as evaluate_rules
@@ -220,7 +220,7 @@ def evaluate(ctx: click.Context, config: Path, file: Path, as_json: bool) -> Non
     dossier = read_dossier(file)
     try:
         registry = Registry(connect(settings.chain.url(), chain_id=settings.chain.id), settings.chain.registry)
-        tranches = tranche_facts(dossier, registry, settings.chain.id)
+        tranches = planned_facts(dossier, settings, registry)
     except FilingGateError as error:
         progress(f"the chain was not read: {error}")
         tranches = None

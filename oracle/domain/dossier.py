@@ -44,6 +44,7 @@ __all__ = [
     "Asset",
     "Bar",
     "BarDeclaration",
+    "ChangeArea",
     "ControlKind",
     "ControlRole",
     "Dispute",
@@ -491,14 +492,46 @@ class Completion(Frozen):
     txs: list[H256] = Field(default_factory=list, max_length=10_000)
 
 
+class ChangeArea(StrEnum):
+    """What a material change touches (CHG-1)."""
+
+    CONTROL = "CONTROL"
+    ASSET = "ASSET"
+    PLAN = "PLAN"
+
+
 class Report(Frozen):
-    """A report made to the regulator after filing (P8)."""
+    """A report made to the regulator after filing (P8).
+
+    `areas` is what a CHANGE touches. A MAJOR_RISK stops the filing until it is resolved: a day, the document that shows
+    it, and two different persons.
+    """
 
     kind: Literal["COMPLETION", "MAJOR_RISK", "CHANGE", "OTHER"]
     event_on: date
     reported_on: date | None = None
     evidence: EvidenceRef | None = None
     completion: Completion | None = None
+    areas: list[ChangeArea] = Field(default_factory=list, max_length=3)
+    resolved_on: date | None = None
+    resolution: EvidenceRef | None = None
+    resolved_by: list[Text] = Field(default_factory=list, max_length=20)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.areas and self.kind != "CHANGE":
+            raise ValueError("areas belong to a CHANGE")
+        if self.resolved_on is None:
+            if self.resolution or self.resolved_by:
+                raise ValueError("resolution and resolvedBy need resolvedOn")
+            return self
+        if self.kind != "MAJOR_RISK":
+            raise ValueError("resolvedOn belongs to a MAJOR_RISK")
+        if self.resolved_on < self.event_on:
+            raise ValueError("resolvedOn lies before eventOn")
+        if self.resolution is None or len(set(self.resolved_by)) < 2:
+            raise ValueError("resolvedOn needs resolution, and two different persons in resolvedBy")
+        return self
 
 
 class PostFiling(Frozen):
@@ -552,6 +585,8 @@ class Dossier(Frozen):
     filing: FilingBlock
     post_filing: PostFiling = Field(default_factory=PostFiling)
     evidence: list[Evidence] = Field(min_length=1, max_length=5000)
+    #: Root over all documents and blocks (`oracle.evidence.dossier_tree`), so that one can be shown without the others.
+    evidence_root: H256 | None = None
     prepared_by: Text
     reviewed_by: Text
     signatures: list[DossierSignature] = Field(min_length=1, max_length=500)
@@ -632,6 +667,8 @@ def _references(dossier: Dossier) -> list[tuple[str, str]]:
     for i, report in enumerate(dossier.post_filing.reports):
         if report.evidence:
             found.append((f"postFiling.reports[{i}].evidence", report.evidence))
+        if report.resolution:
+            found.append((f"postFiling.reports[{i}].resolution", report.resolution))
     found += [(f"signatures[{i}].evidence", item.evidence) for i, item in enumerate(dossier.signatures)]
     return found
 
@@ -648,6 +685,10 @@ def problems_of(error: ValidationError) -> list[dict[str, str]]:
             message = "unknown key: remove it or correct its spelling"
         elif item["type"] == "missing":
             message = "missing"
+        elif item["type"] == "union_tag_invalid":
+            path, message = f"{path}.type", f"not one of {item['ctx']['expected_tags']}"
+        elif item["type"] == "union_tag_not_found":
+            path, message = f"{path}.type", "missing"
         for line in message.split("\n"):
             field, separator, problem = line.partition(": ")
             if separator and item["type"] == "value_error" and not path and " " not in field:

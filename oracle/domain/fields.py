@@ -39,6 +39,7 @@ __all__ = [
     "Uint",
     "Uscc",
     "exact",
+    "is_uscc",
 ]
 
 
@@ -85,6 +86,11 @@ def _stdnum(module: Any, name: str, standard: str, length: int) -> Any:
         return number
 
     return AfterValidator(check)
+
+
+def is_uscc(text: str) -> bool:
+    """Whether a text is a unified social credit code with a right check character (GB 32100-2015)."""
+    return len(text) == 18 and bool(stdnum.cn.uscc.is_valid(text))
 
 
 def _address(value: str) -> str:

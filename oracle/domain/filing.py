@@ -13,20 +13,38 @@ from typing import Literal
 from pydantic import Field
 
 from oracle.domain.canonical import canonical_hash
-from oracle.domain.fields import Frozen, Money, Text, Timestamp, Uint
+from oracle.domain.fields import Frozen, Money, Text, Timestamp, Uint, Uscc
 from oracle.domain.lifecycle import LifeCycle
 
-__all__ = ["FilingQuery", "FilingRecord", "Observation", "ObservationKind"]
+__all__ = ["AdverseKind", "FilingQuery", "FilingRecord", "Observation", "ObservationKind", "Party"]
+
+
+class Party(Frozen):
+    """A legal person that lists of offenders are asked for: the entity, a controller, a cash-flow provider.
+
+    Natural persons are in a dossier as salted hashes only, so no list can be asked for them.
+    """
+
+    name: Text | None = None
+    uscc: Uscc | None = None
 
 
 class FilingQuery(Frozen):
     """What a source is asked for: the filing number, the filing entity's name, or both.
 
-    A status table knows only names, a notice both (regulation 2.2).
+    A status table knows only names, a notice both (regulation 2.2). `uscc` is the entity's own code where the asker
+    knows it; `parties` are the others that lists of offenders are asked for.
     """
 
     number: Text | None = None
     entity_name: Text | None = None
+    uscc: Uscc | None = None
+    parties: tuple[Party, ...] = ()
+
+    def screened(self) -> tuple[Party, ...]:
+        """Everybody that lists are asked for, the entity first, each once."""
+        entity = Party(name=self.entity_name, uscc=self.uscc)
+        return tuple(dict.fromkeys(party for party in (entity, *self.parties) if party.name or party.uscc))
 
 
 class FilingRecord(Frozen):
@@ -56,6 +74,28 @@ class ObservationKind(StrEnum):
     """The source answered and says nothing of this filing: never 'not filed', never 'filed'."""
     FAILURE = "FAILURE"
     """The source could not be read."""
+    SUPPLEMENT = "SUPPLEMENT"
+    """The regulator asked the entity for more material (补充材料要求); never evidence that anything is filed."""
+    ADVERSE = "ADVERSE"
+    """A list names the entity or another party: a penalty, a market ban, a sanction, … (`adverse`, `party`)."""
+    SCREENED = "SCREENED"
+    """A list was read in full, is fresh, and does not name `party`."""
+    UNSCREENED = "UNSCREENED"
+    """A list could not be read or is stale: whether it names `party` is not known."""
+    NEAR_NAME = "NEAR_NAME"
+    """A name much like the asked one. For the operator's eye only: no rule and no status rests on it."""
+
+
+class AdverseKind(StrEnum):
+    """What a list that names somebody is a list of."""
+
+    PENALTY = "PENALTY"
+    MARKET_BAN = "MARKET_BAN"
+    DISHONEST = "DISHONEST"
+    """Dishonest debtors and other dishonest entities (失信被执行人); NL-2."""
+    INVESTIGATION = "INVESTIGATION"
+    """Filed investigations without a conclusion (立案调查); BAR-4."""
+    SANCTION = "SANCTION"
 
 
 class Observation(Frozen):
@@ -83,3 +123,8 @@ class Observation(Frozen):
     parser_version: Text
     record: FilingRecord | None = None
     detail: Text | None = None
+    #: Only for ADVERSE, SCREENED and UNSCREENED: which list, who was asked for, and what the match rests on.
+    adverse: AdverseKind | None = None
+    party: Party | None = None
+    matched_by: Literal["USCC", "NAME"] | None = None
+    list_version: Text | None = None

@@ -16,7 +16,12 @@ from oracle.domain.fields import Address, Frozen, Text
 from oracle.errors import InputError
 from oracle.node.template import NO_REGISTRY
 from oracle.rules.policy import Policy
+from oracle.rules.table import switch_faults
 from oracle.sources.csrc import CsrcConfig
+from oracle.sources.http_json import HttpJsonConfig
+from oracle.sources.manual import ManualConfig
+from oracle.sources.registry_file import RegistryFileConfig
+from oracle.sources.screening import ScreeningConfig
 
 __all__ = [
     "ChainConfig",
@@ -88,6 +93,8 @@ class StoreConfig(Frozen):
 
     url: Text = "sqlite:///node.db"
     evidence: Text = "evidence"
+    #: What sources remember: the newest signed file seen of each, and the validators of answers.
+    state: Text = "state"
 
 
 class CsrcSourceConfig(CsrcConfig):
@@ -96,7 +103,34 @@ class CsrcSourceConfig(CsrcConfig):
     type: Literal["csrc"]
 
 
-SourceConfig = Annotated[CsrcSourceConfig, Field()]
+class RegistryFileSourceConfig(RegistryFileConfig):
+    """A source of type "registry-file"."""
+
+    type: Literal["registry-file"]
+
+
+class HttpJsonSourceConfig(HttpJsonConfig):
+    """A source of type "http-json"."""
+
+    type: Literal["http-json"]
+
+
+class ManualSourceConfig(ManualConfig):
+    """A source of type "manual"."""
+
+    type: Literal["manual"]
+
+
+class ScreeningSourceConfig(ScreeningConfig):
+    """A source of type "screening"."""
+
+    type: Literal["screening"]
+
+
+SourceConfig = Annotated[
+    CsrcSourceConfig | RegistryFileSourceConfig | HttpJsonSourceConfig | ManualSourceConfig | ScreeningSourceConfig,
+    Field(discriminator="type"),
+]
 
 
 class NodeConfig(Frozen):
@@ -105,12 +139,37 @@ class NodeConfig(Frozen):
     name: Text
     http: HttpConfig = HttpConfig()
     chain: ChainConfig
+    #: Further chains that a filing's tranches may be on. They are read, and nothing is signed for them.
+    chains: list[ChainConfig] = Field(default=[], max_length=32)
     key: KeyConfig
     store: StoreConfig = StoreConfig()
     policy: Policy = Policy()
     sources: list[SourceConfig] = Field(min_length=1, max_length=20)
     #: The folder of the file, for relative paths; not a key of the file.
     base: Path = Field(default=Path(), exclude=True)
+
+    @model_validator(mode="after")
+    def _chains(self) -> Self:
+        ids = [self.chain.id, *(item.id for item in self.chains)]
+        for index, item in enumerate(self.chains, start=1):
+            if item.id in ids[:index]:
+                raise ValueError(f"chains[{index - 1}].id: chain {item.id} stands twice")
+        return self
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        names = [source.name for source in self.sources]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise ValueError(f"sources[{index}].name: {name!r} stands twice; each source needs a name of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _switches(self) -> Self:
+        faults = switch_faults(self.policy)
+        if faults:
+            raise ValueError("\n".join(f"policy.switched_off: {fault}" for fault in faults))
+        return self
 
     def path(self, text: str) -> Path:
         """A path of the file, relative to it."""
@@ -172,8 +231,13 @@ def parse_config(text: str, *, where: str, remedy: str = "correct the file") -> 
         raise InputError(shown + more, where=where, remedy=remedy, details=rows) from None
 
 
+#: pydantic names the chosen type of a source in the path: sources[0].csrc.name.
+_SOURCE_TYPE = re.compile(r"(sources\[\d+\])\.(?:csrc|registry-file|http-json|manual|screening)(?=\.|$)")
+
+
 def _as_written(row: dict[str, str]) -> dict[str, str]:
-    """A problem with keys as this file writes them (rpc_url), not as JSON does (rpcUrl)."""
+    """A problem with keys as this file writes them: rpc_url and not rpcUrl, without the source's type."""
+    row = {**row, "field": _SOURCE_TYPE.sub(r"\1", row["field"])}
     if row["problem"].startswith("unknown key"):
         return row
     return {name: _CAMEL.sub(lambda found: "_" + found[0].lower(), text) for name, text in row.items()}

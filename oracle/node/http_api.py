@@ -89,12 +89,14 @@ def _answer(node: Node, answer: Answer) -> tuple[int, str, dict[str, Any]]:
             f"{node.config.name} refuses: {named}",
             operator=node.address,
             digest=answer.digest,
+            decision=answer.decision_id,
             failed=answer.decision.as_json()["failed"],
             differences=answer.decision.as_json()["differences"],
         )
     content = {
         **answer.signature.model_dump(mode="json", by_alias=True),
         "digest": answer.digest,
+        "decision": answer.decision_id,
         "verdicts": answer.decision.verdicts.as_json(),
     }
     return 200, "application/json", content
@@ -181,6 +183,16 @@ def create_app(node: Node) -> FastAPI:
         # Hostile bytes from outside: never shown as a page.
         headers = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
         return Response(data, media_type="application/octet-stream", headers=headers)
+
+    @app.get("/v1/decisions/{number}", summary="A signed decision record, byte for byte as it was stored")
+    async def decisions(number: str) -> Response:
+        # Digits only, and no more than a database's integer holds.
+        known = number.isascii() and number.isdigit() and len(number) < 19
+        data = await run_in_threadpool(node.database.decision_record, int(number)) if known else None
+        if data is None:
+            status, media, content = _problem(404, "unknown", "this node has no decision record with this number")
+            return Response(json.dumps(content), status, media_type=media)
+        return Response(data, media_type="application/json", headers={"X-Content-Type-Options": "nosniff"})
 
     @app.get("/v1/operator", summary="Who this node is")
     async def operator() -> dict[str, Any]:

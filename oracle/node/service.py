@@ -2,41 +2,64 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from oracle import __version__
 from oracle.chain.registry import FilingState, Registry
 from oracle.chain.rpc import connect
 from oracle.domain.approval import FilingApproval, FilingUpdate, OperatorSignature
+from oracle.domain.canonical import canonical_bytes
 from oracle.domain.dossier import Dossier
 from oracle.domain.filing import FilingQuery, Observation
 from oracle.domain.names import filing_id, fold_number, parse_number
 from oracle.errors import InputError, UnreachableError
 from oracle.evidence.store import EvidenceStore
-from oracle.node.config import NodeConfig, read_secret
-from oracle.node.facts import tranche_facts
+from oracle.node.config import (
+    CsrcSourceConfig,
+    HttpJsonSourceConfig,
+    ManualSourceConfig,
+    NodeConfig,
+    RegistryFileSourceConfig,
+    ScreeningSourceConfig,
+    SourceConfig,
+    read_secret,
+)
+from oracle.node.facts import planned_facts
 from oracle.rules.case import Case, query_for, standing_from
 from oracle.rules.decision import Decision, FilingOnChain, decide_approval, decide_update
+from oracle.rules.decision_record import Circumstances, build, signed_envelope, without_floats
 from oracle.rules.table import RULESET_VERSION, ruleset_hash
 from oracle.signing.eip712 import Domain, approval_digest, update_digest
 from oracle.signing.keys import Signer, load_keystore
+from oracle.signing.personal_message import decision_message, message_digest
+from oracle.signing.recovery import recover
 from oracle.sources import Source
 from oracle.sources.csrc import CsrcSource
+from oracle.sources.http_json import HttpJsonSource
+from oracle.sources.manual import ManualSource
+from oracle.sources.registry_file import RegistryFileSource
+from oracle.sources.screening import ScreeningSource
 from oracle.store.database import Database, format_time
 
-__all__ = ["Answer", "Node", "make_sources", "open_node"]
+__all__ = ["MAX_REVISIONS", "Answer", "Node", "make_sources", "open_node"]
+
+#: A dossier with more predecessors than this is not followed to its beginning, and so CHG-1 does not pass.
+MAX_REVISIONS = 100
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A node's answer to a proposal; `signature` only if the decision is yes."""
+    """A node's answer to a proposal; `signature` only if the decision is yes. `decision_id` names its record."""
 
     decision: Decision
     digest: str
     signature: OperatorSignature | None
+    decision_id: int
 
 
 class Node:
@@ -49,6 +72,10 @@ class Node:
         self.database = database
         self.evidence = evidence
         self._sources = tuple(sources)
+        self._screens = any(
+            isinstance(item, ScreeningSourceConfig) or (isinstance(item, CsrcSourceConfig) and item.adverse_channels)
+            for item in config.sources
+        )
         self._signer = signer
         self._domain = Domain(config.chain.id, config.chain.registry)
 
@@ -85,7 +112,8 @@ class Node:
 
     def observe(self, query: FilingQuery, *, fresh: bool = False) -> list[Observation]:
         """What all sources say, from the store if young enough, else asked now and stored before it is returned."""
-        known = [] if fresh else self.database.last_sighting(query)
+        # A kept sighting may be of a question about the filing alone, and say nothing of the parties.
+        known = [] if fresh or (query.parties and self._screens) else self.database.last_sighting(query)
         oldest_allowed = time.time() - self.config.http.cache_seconds
         if known and all(datetime.fromisoformat(item.fetched_at).timestamp() > oldest_allowed for item in known):
             return known
@@ -104,8 +132,32 @@ class Node:
             now=int(time.time()),
             observations=tuple(observations),
             earlier=tuple(earlier),
-            tranches=tranche_facts(dossier, chain, self.config.chain.id) if chain is not None else None,
+            tranches=planned_facts(dossier, self.config, chain) if chain is not None else None,
+            revisions=self._revisions(dossier),
+            signers=(self.config.name, self.address),
         )
+
+    def unread_chains(self) -> list[str]:
+        """What is wrong with each further chain that can't be read, one sentence a chain."""
+        faults = []
+        for chain in self.config.chains:
+            try:
+                Registry(connect(chain.url(), chain_id=chain.id), chain.registry)
+            except (UnreachableError, InputError) as error:
+                faults.append(f"chain {chain.id} can't be read, so filings with tranches there don't pass: {error}")
+        return faults
+
+    def _revisions(self, dossier: Dossier) -> tuple[Dossier, ...]:
+        """The dossier's predecessors, newest first, up to the first that this node was never given."""
+        found: list[Dossier] = []
+        name = dossier.prev_dossier_hash
+        while name is not None and len(found) < MAX_REVISIONS:
+            before = self.database.dossier(name)
+            if before is None:
+                break
+            found.append(before)
+            name = before.prev_dossier_hash
+        return tuple(found)
 
     def _dossier(self, name: str) -> Dossier:
         dossier = self.database.dossier(name)
@@ -164,6 +216,8 @@ class Node:
             ],
             "earlier": [item.model_dump(mode="json", by_alias=True, exclude_none=True) for item in case.earlier],
             "tranches": [vars(item) for item in case.tranches or ()],
+            "revisions": ["0x" + item.dossier_hash().hex() for item in case.revisions],
+            "signers": list(case.signers),
             "chain": {
                 **vars(state),
                 "status": int(state.status),
@@ -174,9 +228,12 @@ class Node:
             "digest": "0x" + digest.hex(),
         }
         dossier_hash = "0x" + case.dossier.dossier_hash().hex()
-        decision_id = self.database.add_decision(request_id, kind, dossier_hash, case.now, inputs, decision.as_json())
+        record = self._record(kind, case, state, proposed, decision, digest)
+        decision_id = self.database.add_decision(
+            request_id, kind, dossier_hash, case.now, inputs, decision.as_json(), record
+        )
         if not decision.approved:
-            return Answer(decision, "0x" + digest.hex(), None)
+            return Answer(decision, "0x" + digest.hex(), None, decision_id)
         signature = OperatorSignature(operator=self.address, signature="0x" + self._signer.sign(digest).hex())
         self.database.add_signature(
             decision_id,
@@ -186,7 +243,37 @@ class Node:
             signature.signature,
             format_time(datetime.now(UTC)),
         )
-        return Answer(decision, "0x" + digest.hex(), signature)
+        return Answer(decision, "0x" + digest.hex(), signature, decision_id)
+
+    def _record(
+        self,
+        kind: str,
+        case: Case,
+        state: FilingOnChain,
+        proposed: FilingApproval | FilingUpdate,
+        decision: Decision,
+        digest: bytes,
+    ) -> bytes:
+        """The signed decision record, kept in the evidence store beside the dossiers it rests on."""
+        about = Circumstances(
+            kind="approval" if kind == "approval" else "update",
+            operator=self.address,
+            chain_id=self.config.chain.id,
+            registry=self.config.chain.registry,
+            chain=state,
+            proposed=proposed,
+            digest="0x" + digest.hex(),
+            software=f"filing-gate/{__version__}",
+            sources=tuple(without_floats(item.model_dump(mode="json", by_alias=True)) for item in self.config.sources),
+        )
+        document = build(case, about, decision)
+        sha256 = hashlib.sha256(canonical_bytes(document)).hexdigest()
+        signature = self._signer.sign(message_digest(decision_message(sha256)))
+        record = canonical_bytes(signed_envelope(document, self.address, signature))
+        for dossier in (case.dossier, *case.revisions):
+            self.evidence.put(dossier.canonical())
+        self.evidence.put(record)
+        return record
 
     def filing(self, raw_number: str) -> dict[str, Any]:
         """What `GET /v1/filings/{number}` says: this node's sightings, the record's hash, the state on chain."""
@@ -222,7 +309,33 @@ class Node:
 
 def make_sources(config: NodeConfig, evidence: EvidenceStore) -> list[Source]:
     """The configured sources, each storing into `evidence`."""
-    return [CsrcSource(item, evidence, lambda: datetime.now(UTC)) for item in config.sources]
+    return [_source(item, config, evidence) for item in config.sources]
+
+
+def _source(item: SourceConfig, config: NodeConfig, evidence: EvidenceStore) -> Source:
+    def clock() -> datetime:
+        return datetime.now(UTC)
+
+    state = config.path(config.store.state)
+    if isinstance(item, CsrcSourceConfig):
+        return CsrcSource(item, evidence, clock, cache=state / "answers")
+    if isinstance(item, HttpJsonSourceConfig):
+        return HttpJsonSource(item, evidence, clock, secret=_secret_of(item, config))
+    if isinstance(item, ManualSourceConfig):
+        return ManualSource(item, evidence, clock, recover=recover, base=config.base)
+    registers = state / "registers"
+    if isinstance(item, RegistryFileSourceConfig):
+        return RegistryFileSource(item, evidence, clock, recover=recover, base=config.base, state=registers)
+    return ScreeningSource(item, evidence, clock, recover=recover, base=config.base, state=registers)
+
+
+def _secret_of(item: HttpJsonSourceConfig, config: NodeConfig) -> Callable[[], str | None]:
+    """Reads the secret anew each time, so that a changed one is used without a restart."""
+    if item.auth_env is None and item.auth_file is None:
+        return lambda: None
+    file = config.path(item.auth_file) if item.auth_file else None
+    key = f"sources.{item.name}.{'auth_env' if item.auth_env else 'auth_file'}"
+    return lambda: read_secret(key, env=item.auth_env, file=file)
 
 
 def open_node(config: NodeConfig) -> Node:

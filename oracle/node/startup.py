@@ -27,4 +27,4 @@ def check_start(node: Node) -> list[str]:
         return [f"warning: {error}"]
     if wrong:
         raise InputError(wrong, where="[key]", remedy="use the operator's own key, or have it added to the committee")
-    return []
+    return [f"warning: {fault}" for fault in node.unread_chains()]

@@ -46,6 +46,12 @@ id = {chain_id}
 registry = {quoted(registry or NO_REGISTRY)}
 rpc_url = {quoted(rpc_url)}   # if it holds an access key, write rpc_url_env = "NAME" instead
 
+# Where a filing has tranches on further chains, PLAN-1 needs to read them too; one block a chain.
+# [[chains]]
+# id = 1
+# registry = "0x..."           # the committee's registry there
+# rpc_url_env = "NAME"         # or rpc_url
+
 [key]
 keystore = "keystore.json"
 password_env = {quoted(password_env)}   # or password_file = "path"
@@ -59,6 +65,8 @@ evidence = "evidence"
 min_level = 3                  # 3 = matched official publication
 freshness_seconds = 259200     # an older sighting is stale
 max_approval_seconds = 259200  # longest window of one approval
+# report_working_days = 3      # what "promptly" means for reports after the filing
+# switched_off = []            # rules of basis POLICY or ANALOGY not applied, e.g. ["GOV-1"]; see `filing-gate rules`
 
 # The channels that will carry token filings have not been announced: enter their codes when they are.
 [[sources]]

@@ -6,6 +6,8 @@ does not help where those facts say otherwise.
 
 from __future__ import annotations
 
+from datetime import date
+
 from oracle.domain.dossier import (
     Applicability,
     Bar,
@@ -17,8 +19,10 @@ from oracle.domain.dossier import (
     Result,
     Transferability,
 )
+from oracle.domain.filing import AdverseKind
 from oracle.rules.calendar_months import months_after
 from oracle.rules.case import Case
+from oracle.rules.listed import decided, entity_and_controllers, entity_of, on_a_list, unread_list
 from oracle.rules.verdict import Basis, Outcome, Rule, Verdict, failed, passed, unclear
 
 __all__ = ["RULES", "declared"]
@@ -73,7 +77,22 @@ def bar_3(case: Case) -> Outcome:
     for role in ControlRole:
         if not any(link.role is role for link in case.dossier.control_chain):
             return unclear(f"controlChain has no {role.value}: whether that party offended is not known")
-    return declared(case, Bar.BAR_3)
+    return _punished(case, start) or declared(case, Bar.BAR_3)
+
+
+#: Lists that show a punishment, not what for: somebody must read the decision.
+_PUNISHMENTS = (AdverseKind.PENALTY, AdverseKind.MARKET_BAN, AdverseKind.SANCTION)
+
+
+def _punished(case: Case, start: date) -> Outcome | None:
+    parties = entity_and_controllers(case)
+    for seen in on_a_list(case, _PUNISHMENTS, parties):
+        if seen.as_of is None or seen.as_of >= start:
+            return unclear(
+                f"source {seen.source} lists a punishment since {start}: {seen.title or seen.detail or 'no title'}; "
+                f"have counsel say whether it is an offence of bar 3"
+            )
+    return unread_list(case, _PUNISHMENTS, parties)
 
 
 def bar_4(case: Case) -> Outcome:
@@ -84,7 +103,10 @@ def bar_4(case: Case) -> Outcome:
                 f"declarations.bars 4 lists an investigation by {inquiry.authority}, opened {inquiry.opened_on}, "
                 f"without both a past concludedOn and its concluding document"
             )
-    return declared(case, Bar.BAR_4)
+    kinds, entity = (AdverseKind.INVESTIGATION,), [entity_of(case)]
+    for seen in on_a_list(case, kinds, entity):
+        return decided(seen, "an open investigation")
+    return unread_list(case, kinds, entity) or declared(case, Bar.BAR_4)
 
 
 def bar_5a(case: Case) -> Outcome:

@@ -10,9 +10,9 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from oracle.domain.approval import FilingApproval, FilingUpdate, OnChainStatus, Tranche
-from oracle.domain.dossier import Applicability
 from oracle.domain.lifecycle import ENDED
 from oracle.domain.names import filing_id
+from oracle.rules import procedures
 from oracle.rules.case import SHANGHAI, Case
 from oracle.rules.filing import validity
 from oracle.rules.table import evaluate, ruleset_hash
@@ -105,11 +105,8 @@ def latest_end(case: Case) -> int:
     span = validity(case)
     if span is not None:
         ends.append(_midnight(span.end))
-    ends += [
-        _midnight(item.expires_on)
-        for item in case.dossier.other_procedures
-        if item.applicability is Applicability.APPLIES and item.expires_on is not None
-    ]
+    documents = [procedures.last_day(case, item) for item in case.dossier.other_procedures]
+    ends += [_midnight(end) for end in documents if end is not None]
     return min(ends)
 
 

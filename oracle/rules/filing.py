@@ -45,9 +45,10 @@ def file_2(case: Case) -> Outcome:
         found = "nothing was observed" if best is None else f"the best evidence level seen is {best}"
         return unclear(f"no observation of level {policy.min_level} supports a status of this filing; {found}")
     age = case.age(seen)
-    if seen.level < policy.min_level:
+    level = seen.level if case.standing.level is None else case.standing.level
+    if level < policy.min_level:
         return unclear(
-            f"the observation of source {seen.source} has level {seen.level}, the policy asks for {policy.min_level}"
+            f"the observation of source {seen.source} has level {level}, the policy asks for {policy.min_level}"
         )
     if age < -CLOCK_SKEW_SECONDS:
         return unclear(
@@ -55,7 +56,7 @@ def file_2(case: Case) -> Outcome:
         )
     if age > policy.freshness_seconds:
         return unclear(f"fetchedAt of source {seen.source} is {age} s ago, stale after {policy.freshness_seconds} s")
-    return passed(f"seen at level {seen.level} by source {seen.source}, {max(age, 0)} s ago")
+    return passed(f"seen at level {level} by source {seen.source}, {max(age, 0)} s ago")
 
 
 def file_3(case: Case) -> Outcome:
@@ -158,7 +159,7 @@ def file_5(case: Case) -> Outcome:
         return failed(f"source {ended[0].source} shows that the filing ended: {_wording(ended[0])}")
     if not case.observations:
         return unclear(f"nothing has been observed of filing.filingNumber {case.number}")
-    unread = [seen for seen in case.observations if seen.kind is ObservationKind.FAILURE]
+    unread = case.unread
     if unread:
         return unclear(
             f"source {unread[0].source} could not be read ({unread[0].detail or 'no reason given'}): it may contradict"
@@ -191,7 +192,9 @@ def _vanished_from(case: Case, notices: list[Observation]) -> list[str]:
 def _later_status(case: Case, notices: list[Observation]) -> Outcome | None:
     """A status-table row that is later than the decision and not a filed one."""
     rows = [
-        seen for seen in case.observations if seen.kind is ObservationKind.STATUS_TABLE and seen.status not in MINTABLE
+        seen
+        for seen in case.observations
+        if seen.kind in (ObservationKind.STATUS_TABLE, ObservationKind.SUPPLEMENT) and seen.status not in MINTABLE
     ]
     for notice in notices:
         for row in rows:

@@ -12,8 +12,10 @@ from fractions import Fraction
 
 from oracle.domain.dossier import Asset, Bar, NegativeListItem, Result
 from oracle.domain.fields import exact
+from oracle.domain.filing import AdverseKind
 from oracle.rules.bars import declared
-from oracle.rules.case import Case
+from oracle.rules.case import Case, provider_party
+from oracle.rules.listed import decided, on_a_list, unread_list
 from oracle.rules.verdict import Basis, Outcome, Rule, Verdict, failed, passed, unclear
 
 __all__ = ["RULES", "list_in_force"]
@@ -60,21 +62,33 @@ def item_2(case: Case) -> Outcome:
     """
     limit = exact(case.policy.important_provider_pct)
     for asset in case.dossier.assets:
-        for provider, share in _dishonest_shares(asset).items():
-            if share > limit:
+        shares = _shares(asset)
+        dishonest = {provider.id for provider in asset.cashflow.important_providers if provider.dishonest}
+        for provider, share in shares.items():
+            if share > limit and provider in dishonest:
                 return failed(
                     f"assets.cashflow.importantProviders of asset {asset.asset_id}: dishonest provider {provider} has "
                     f"{_percent(share)} %, above {case.policy.important_provider_pct} %"
                 )
-    return item(case, NegativeListItem.NL_2)
+    important = [
+        provider_party(ident)
+        for asset in case.dossier.assets
+        for ident, share in _shares(asset).items()
+        if share > limit
+    ]
+    own = item(case, NegativeListItem.NL_2)
+    for seen in on_a_list(case, (AdverseKind.DISHONEST,), important):
+        listed = decided(seen, "a dishonest entity")
+        return own if own[0] is Verdict.FAIL else listed
+    return own if own[0] is not Verdict.PASS else unread_list(case, (AdverseKind.DISHONEST,), important) or own
 
 
-def _dishonest_shares(asset: Asset) -> dict[str, Fraction]:
+def _shares(asset: Asset) -> dict[str, Fraction]:
+    """Each provider's share of the asset's cash flow, in percent."""
     shares: dict[str, Fraction] = defaultdict(Fraction)
     for provider in asset.cashflow.important_providers:
         shares[provider.id] += exact(provider.share_pct)
-    dishonest = {provider.id for provider in asset.cashflow.important_providers if provider.dishonest}
-    return {provider: share for provider, share in shares.items() if provider in dishonest}
+    return shares
 
 
 def _percent(share: Fraction) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from oracle.domain.dossier import PlannedTranche
+from oracle.domain.dossier import IssuePlan, PlannedTranche
 from oracle.domain.fields import Money, exact
 from oracle.rules.case import Case, TrancheFacts
 from oracle.rules.verdict import Basis, Outcome, Rule, failed, passed, unclear
@@ -104,4 +104,51 @@ def _place(tranche: TrancheFacts | PlannedTranche) -> tuple[str, str]:
     return tranche.chain, tranche.contract.lower()
 
 
-RULES: tuple[Rule, ...] = (Rule("PLAN-1", "P4(c)", Basis.GUIDELINES, plan_1),)
+#: What the contracts of this project are, as a plan may name it.
+_STANDARDS = {"AssetBackedToken": ("ERC-20",)}
+
+
+def plan_2(case: Case) -> Outcome:
+    """P4(c): each token is the planned one: gated by our registry, of known code, standard and transfer restriction."""
+    if case.tranches is None:
+        return unclear("the chain was not read: whether the tokens are those of issuePlan.tranches is not known")
+    read = {_place(facts): facts for facts in case.tranches}
+    for planned in case.dossier.issue_plan.tranches:
+        facts = read.get(_place(planned))
+        if facts is None:
+            return unclear(f"issuePlan.tranches {planned.contract} on {planned.chain} was not read")
+        different = _unlike(case.dossier.issue_plan, planned, facts)
+        if different is not None:
+            return different
+    plan = case.dossier.issue_plan
+    return passed(f"{len(plan.tranches)} token(s) as planned: {plan.standard}, transfers {plan.transfer_restriction}")
+
+
+def _unlike(plan: IssuePlan, planned: PlannedTranche, facts: TrancheFacts) -> Outcome | None:
+    token = f"the token of tranche {planned.id}"
+    if facts.registry is None or facts.own_registry is None:
+        return unclear(f"which registry gates {token}, {facts.contract}, could not be read")
+    if facts.registry.lower() != facts.own_registry.lower():
+        return failed(f"{token} is gated by {facts.registry}, not by this committee's registry {facts.own_registry}")
+    if facts.build is None:
+        return unclear(f"{token} has code that this version does not know: what it obeys is not known")
+    if _plain(plan.standard) not in map(_plain, _STANDARDS.get(facts.build, ())):
+        return failed(f"{token} is {facts.build}, which is not issuePlan.standard {plan.standard}")
+    if facts.transfer_restriction is None:
+        return unclear(f"whether {token} restricts transfers could not be read")
+    if facts.transfer_restriction != plan.transfer_restriction:
+        return failed(
+            f"{token} has transfer restriction {facts.transfer_restriction}, "
+            f"issuePlan.transferRestriction is {plan.transfer_restriction}"
+        )
+    return None
+
+
+def _plain(standard: str) -> str:
+    return standard.upper().replace("-", "").replace(" ", "")
+
+
+RULES: tuple[Rule, ...] = (
+    Rule("PLAN-1", "P4(c)", Basis.GUIDELINES, plan_1),
+    Rule("PLAN-2", "P4(c)", Basis.GUIDELINES, plan_2),
+)

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from oracle.domain.dossier import ProcedureCode
 from oracle.domain.fields import Currency, Dec, Frozen, Text
 from oracle.domain.names import DEFAULT_NUMBER_PATTERN
 
-__all__ = ["NegativeListVersion", "Policy"]
+__all__ = ["Agreement", "LevelAgreement", "NegativeListVersion", "Policy"]
 
 
 class NegativeListVersion(Frozen):
@@ -24,12 +25,56 @@ class NegativeListVersion(Frozen):
     in_force_from: date
 
 
+class LevelAgreement(Frozen):
+    """How many sources must show the same for evidence of `level`: `need` ("all", or a number) of the sources `of`.
+
+    An empty `of` means every source that was asked. Level 4 is level 3 seen by at least two independent sources.
+    """
+
+    level: int = Field(ge=0, le=4)
+    need: Literal["all"] | Annotated[int, Field(ge=1, le=20)]
+    of: list[Text] = Field(default=[], max_length=20)
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if len(set(self.of)) != len(self.of):
+            raise ValueError("of: a source stands there twice")
+        if self.of and self.need != "all" and self.need > len(self.of):
+            raise ValueError(f"need: {self.need} of {len(self.of)} sources cannot be")
+        return self
+
+
+class Agreement(Frozen):
+    """Which sources must agree. Without `levels`, one source suffices and every source has to be readable.
+
+    `one_origin` lists names of sources that are not independent of each other and count as one.
+    """
+
+    levels: list[LevelAgreement] = Field(default=[], max_length=5)
+    one_origin: list[list[Text]] = Field(default=[], max_length=20)
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len({rule.level for rule in self.levels}) != len(self.levels):
+            raise ValueError("levels: a level stands there twice")
+        names = [name for group in self.one_origin for name in group]
+        if len(set(names)) != len(names):
+            raise ValueError("one_origin: a source stands there twice")
+        return self
+
+    def origin(self, source: str) -> str:
+        """The one name under which a source and those that depend on it count."""
+        return next((group[0] for group in self.one_origin if source in group), source)
+
+
 class Policy(Frozen):
     """What the rules measure against. Defaults are marked ANALOGY or POLICY in the rules that use them."""
 
     number_pattern: str = DEFAULT_NUMBER_PATTERN
     #: Evidence level an observation needs (regulation 7a: 3 = matched official publication).
     min_level: int = Field(default=3, ge=0, le=4)
+    #: Which sources must agree on how a filing stands.
+    agreement: Agreement = Agreement()
     #: An observation older than this is stale (FILE-2).
     freshness_seconds: int = Field(default=72 * 3600, gt=0)
     #: Longest window of one approval; the registry's own `maxValidity` binds as well.
@@ -62,6 +107,26 @@ class Policy(Frozen):
     consented_stablecoins: list[Currency] = []
     #: Whether the publication must itself state units and amount (FILE-3). Without them the match is INDETERMINATE.
     require_published_amount: bool = True
+    #: Months after which a document of another regulator that names no end counts as stale (regulation 5). By ANALOGY
+    #: to the documents' usual terms, not confirmed: beyond them PROC-* is INDETERMINATE, never FAIL.
+    procedure_validity_months: dict[ProcedureCode, int] = {
+        ProcedureCode.NDRC_ODI: 24,
+        ProcedureCode.MOFCOM_ODI: 24,
+        ProcedureCode.NDRC_DEBT: 12,
+        ProcedureCode.CAC_ASSESS: 36,
+        ProcedureCode.CAC_CERT: 36,
+    }
+    #: What "promptly" (P8) means in Chinese working days (POST-1), by ANALOGY to article 22 of the Trial Measures.
+    report_working_days: int = Field(default=3, ge=0, le=60)
+    #: Rules of basis POLICY or ANALOGY that this committee does not apply. Kept sorted: the order means nothing.
+    switched_off: list[Text] = Field(default=[], max_length=100)
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        levels = [rule.level for rule in self.agreement.levels]
+        if levels and max(levels) < self.min_level:
+            raise ValueError(f"agreement.levels reaches level {max(levels)}, minLevel asks for {self.min_level}")
+        return self
 
     @model_validator(mode="after")
     def _pattern(self) -> Self:
@@ -70,3 +135,16 @@ class Policy(Frozen):
         except re.error as error:
             raise ValueError(f"numberPattern is not a regular expression: {error}") from None
         return self
+
+    @field_validator("switched_off")
+    @classmethod
+    def _sorted(cls, value: list[str]) -> list[str]:
+        return sorted(set(value))
+
+    @field_validator("procedure_validity_months")
+    @classmethod
+    def _terms(cls, value: dict[ProcedureCode, int]) -> dict[ProcedureCode, int]:
+        for code, months in value.items():
+            if not 0 < months <= 600:
+                raise ValueError(f"{code.value}: {months} is not a number of months from 1 to 600")
+        return dict(sorted(value.items()))

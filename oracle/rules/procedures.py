@@ -6,12 +6,14 @@ One rule a procedure code. Whether a procedure applies is the issuer's signed st
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 
 from oracle.domain.dossier import Applicability, Procedure, ProcedureCode, ProcedureState
+from oracle.rules.calendar_months import months_after
 from oracle.rules.case import Case
 from oracle.rules.verdict import Basis, Outcome, Rule, failed, passed, unclear
 
-__all__ = ["RULES", "procedure_of"]
+__all__ = ["RULES", "last_day", "procedure_of"]
 
 
 def procedure_of(case: Case, code: ProcedureCode) -> Procedure:
@@ -35,8 +37,28 @@ def done(case: Case, code: ProcedureCode) -> Outcome:
         return failed(f"{field}.issuedOn {item.issued_on} lies after today, {case.today}")
     if item.expires_on is not None and case.today >= item.expires_on:
         return failed(f"{field}.expiresOn was {item.expires_on}, today is {case.today}")
-    until = f" until before {item.expires_on}" if item.expires_on else ""
-    return passed(f"{item.doc_no} of {item.issuer}, held since {item.issued_on}{until}")
+    end = last_day(case, item)
+    if end is not None and case.today >= end:
+        return unclear(
+            f"{field} names no expiresOn; by ANALOGY to the usual term of such a document it ended on {end}: "
+            f"enter the end that it states, or its extension"
+        )
+    until = f" until before {end}" if end else ""
+    by_analogy = ", by ANALOGY: the document names no end" if end and item.expires_on is None else ""
+    return passed(f"{item.doc_no} of {item.issuer}, held since {item.issued_on}{until}{by_analogy}")
+
+
+def last_day(case: Case, item: Procedure) -> date | None:
+    """The day whose first moment in Shanghai ends a document that is held (exclusive), None if it has no end.
+
+    What the dossier states, else the policy's usual term from the day of issue (regulation 5).
+    """
+    if item.applicability is not Applicability.APPLIES:
+        return None
+    months = case.policy.procedure_validity_months.get(item.code)
+    if item.expires_on is not None or item.issued_on is None or months is None:
+        return item.expires_on
+    return months_after(item.issued_on, months)
 
 
 def _rule(code: ProcedureCode) -> Callable[[Case], Outcome]:

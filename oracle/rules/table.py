@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from oracle.domain.canonical import canonical_hash
-from oracle.rules import bars, entity, filing, negative_list, plan, procedures, scope
+from oracle.rules import (
+    bars,
+    changes,
+    documents,
+    entity,
+    filing,
+    governance,
+    negative_list,
+    plan,
+    post_filing,
+    procedures,
+    scope,
+)
 from oracle.rules.case import Case
 from oracle.rules.policy import Policy
-from oracle.rules.verdict import Finding, Rule, VerdictTable
+from oracle.rules.verdict import Basis, Finding, Rule, VerdictTable
 
-__all__ = ["RULES", "RULESET_VERSION", "evaluate", "ruleset_hash"]
+__all__ = ["RULES", "RULESET_VERSION", "SWITCHABLE", "applied", "evaluate", "ruleset_hash", "switch_faults"]
 
 #: Raised whenever a rule's meaning changes.
-RULESET_VERSION = "csrc-2026-1/1"
+RULESET_VERSION = "csrc-2026-1/2"
 
 RULES: tuple[Rule, ...] = (
     *scope.RULES,
@@ -20,8 +32,33 @@ RULES: tuple[Rule, ...] = (
     *negative_list.RULES,
     *procedures.RULES,
     *filing.RULES,
+    *documents.RULES,
     *plan.RULES,
+    *changes.RULES,
+    *post_filing.RULES,
+    *governance.RULES,
 )
+
+#: A committee may leave out what rests on analogy or on its own policy, never what a text in force demands.
+SWITCHABLE = frozenset({Basis.ANALOGY, Basis.POLICY})
+
+
+def switch_faults(policy: Policy) -> list[str]:
+    """What is wrong with the policy's `switched_off`, one sentence a rule; empty if nothing is."""
+    known = {rule.id: rule for rule in RULES}
+    faults = []
+    for name in policy.switched_off:
+        if name not in known:
+            faults.append(f"there is no rule {name}; `filing-gate rules` lists them")
+        elif known[name].basis not in SWITCHABLE:
+            faults.append(f"{name} rests on {known[name].basis.value} ({known[name].cite}) and can't be switched off")
+    return faults
+
+
+def applied(policy: Policy) -> tuple[Rule, ...]:
+    """The rules that a policy leaves on. What may not be switched off stays, whatever the policy says."""
+    off = set(policy.switched_off)
+    return tuple(rule for rule in RULES if rule.id not in off or rule.basis not in SWITCHABLE)
 
 
 def ruleset_hash(policy: Policy) -> bytes:
@@ -37,9 +74,9 @@ def ruleset_hash(policy: Policy) -> bytes:
 
 
 def evaluate(case: Case) -> VerdictTable:
-    """Every rule's answer, in the table's order."""
+    """The answer of every rule that the policy leaves on, in the table's order."""
     findings = []
-    for rule in RULES:
+    for rule in applied(case.policy):
         result, explanation = rule.check(case)
         findings.append(Finding(rule.id, result, rule.basis, rule.cite, explanation))
     return VerdictTable(tuple(findings))

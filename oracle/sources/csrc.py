@@ -8,29 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from threading import Lock
 from typing import Any, Self, TypeVar
 
 import httpx2
 from pydantic import Field, model_validator
 
 from oracle.domain.fields import Text
-from oracle.domain.filing import FilingQuery, Observation, ObservationKind
+from oracle.domain.filing import AdverseKind, FilingQuery, Observation, ObservationKind, Party
+from oracle.domain.lifecycle import LifeCycle
 from oracle.domain.names import fold_name, fold_number
 from oracle.errors import UnreachableError
 from oracle.evidence.store import EvidenceStore
+from oracle.rules.case import SHANGHAI
+from oracle.sources.courtesy import Courtesy
 from oracle.sources.csrc_lists import Listed, parse_channel, parse_list
 from oracle.sources.csrc_pages import Page, parse_list_shell, parse_page
 from oracle.sources.csrc_parse import PARSER_VERSION, listed_number, parse_notice, parse_withdrawal
-from oracle.sources.csrc_table import StatusRow, parse_table, table_date
+from oracle.sources.csrc_requests import Mention, mention_of, near_names, period_end, requested
+from oracle.sources.csrc_table import StatusRow, names_in, parse_table, table_date
 from oracle.sources.csrc_wording import Wording
+from oracle.sources.document import LOOPBACK
+from oracle.sources.docx_text import docx_lines
 from oracle.sources.http_capture import Exchange, FetchError, HttpCapture, HttpLimits, origin
 from oracle.sources.parse_error import ParseError
 from oracle.sources.published_values import parse_published
 
 __all__ = ["PARSER_VERSION", "CsrcConfig", "CsrcSource"]
 
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_INTERVAL = 0.25
 _LONGEST = 1000
 _LONGEST_URL = 2000
 _UNKNOWN_STATE = "the vocabulary does not know {!r}: add it to [vocabulary] once its meaning is sure"
@@ -64,6 +72,19 @@ class CsrcConfig(Wording):
     attempts: int = Field(default=3, ge=1, le=10)
     backoff_seconds: float = Field(default=0.5, ge=0, le=60)
     user_agent: Text = "filing-gate"
+    #: Lists of supplement requests; only the newest `max_supplements` are opened.
+    supplement_channels: list[Text] = []
+    max_supplements: int = Field(default=8, gt=0, le=200)
+    #: Lists of penalties (行政处罚) and market bans (市场禁入), read back over `adverse_years` and anew after that many
+    #: seconds: they only ever speak against a filing.
+    penalty_channels: list[Text] = []
+    market_ban_channels: list[Text] = []
+    adverse_years: int = Field(default=3, gt=0, le=50)
+    adverse_reread_seconds: int = Field(default=6 * 3600, ge=0, le=7 * 86_400)
+    #: Least time between two requests to a host; absent: a quarter of a second, none for this machine.
+    min_interval_seconds: float | None = Field(default=None, ge=0, le=60)
+    #: Whether robots.txt is asked for and obeyed.
+    robots: bool = True
 
     @model_validator(mode="after")
     def _addresses(self) -> Self:
@@ -73,14 +94,33 @@ class CsrcConfig(Wording):
             raise ValueError(f"baseUrl is not an address: {error}") from None
         if base.userinfo or base.query or base.fragment or base.path not in ("", "/") or not base.host:
             raise ValueError("baseUrl is scheme, host and perhaps port, e.g. https://www.csrc.gov.cn")
-        if base.scheme != "https" and not (base.scheme == "http" and base.host in _LOOPBACK):
+        if base.scheme != "https" and not (base.scheme == "http" and base.host in LOOPBACK):
             raise ValueError("baseUrl must be https (http only to this machine)")
         if not self.table_channels and not self.notice_channels:
             raise ValueError("tableChannels or noticeChannels must name a channel, e.g. c101935")
-        for code in (*self.table_channels, *self.notice_channels):
+        for code in (*self.table_channels, *self.notice_channels, *self.supplement_channels, *self.adverse_channels):
             if not code.isascii() or not code.isalnum():
                 raise ValueError(f"{code!r} is not a channel code, e.g. c101935")
         return self
+
+    @property
+    def adverse_channels(self) -> dict[str, AdverseKind]:
+        """The channels that name offenders, and what they are lists of."""
+        return {
+            **dict.fromkeys(self.penalty_channels, AdverseKind.PENALTY),
+            **dict.fromkeys(self.market_ban_channels, AdverseKind.MARKET_BAN),
+        }
+
+    def courtesy(self, cache: Path | None) -> Courtesy:
+        """The manners that the configuration asks for; `cache` keeps validators between visits."""
+        remote = httpx2.URL(self.base_url).host not in LOOPBACK
+        interval = self.min_interval_seconds
+        return Courtesy(
+            interval=interval if interval is not None else (_INTERVAL if remote else 0.0),
+            robots=self.robots,
+            user_agent=self.user_agent,
+            folder=cache,
+        )
 
     def allows(self, url: str) -> bool:
         """Whether an address may be asked: the base's scheme, an allowed host and port, no user name."""
@@ -107,10 +147,19 @@ class CsrcConfig(Wording):
 class CsrcSource:
     """Implements `Source` for the regulator's site. Every visit is independent; safe to use from several threads."""
 
-    def __init__(self, config: CsrcConfig, evidence: EvidenceStore, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        config: CsrcConfig,
+        evidence: EvidenceStore,
+        clock: Callable[[], datetime],
+        *,
+        cache: Path | None = None,
+    ) -> None:
         self._config = config
         self._evidence = evidence
         self._clock = clock
+        self._courtesy = config.courtesy(cache)
+        self._decisions = _Decisions()
 
     @property
     def name(self) -> str:
@@ -123,10 +172,11 @@ class CsrcSource:
         With a number, notices of that number count, and the name (if asked) has to be theirs; without, all notices of
         the entity. The status table is read only if a name is asked: it holds no numbers.
         """
-        began = self._clock().isoformat(timespec="seconds")
+        began = self._clock()
         config = self._config
-        with HttpCapture(config.limits(), config.allows, self._evidence, self._clock) as http:
-            return _Visit(config, http, query, began).observations()
+        with HttpCapture(config.limits(), config.allows, self._evidence, self._clock, self._courtesy) as http:
+            visit = _Visit(config, http, query, began.isoformat(timespec="seconds"))
+            return [*visit.observations(), *visit.adverse(query.screened(), self._decisions, began)]
 
 
 @dataclass(frozen=True)
@@ -137,6 +187,14 @@ class _Item:
     url: str
     channel_id: str
     source: Exchange
+
+
+class _Decisions:
+    """The channels of decisions as last read; they are long, and change slowly."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.read: dict[str, tuple[datetime, list[_Item]]] = {}
 
 
 class _Visit:
@@ -169,7 +227,10 @@ class _Visit:
         if self._name:
             for code in config.table_channels:
                 self._table(lists[code])
-        return self._seen or [self._absence()]
+            self._supplements()
+        if all(seen.kind is ObservationKind.NEAR_NAME for seen in self._seen):
+            self._seen.insert(0, self._absence())
+        return self._seen
 
     # --- lists --------------------------------------------------------------------------------------------------------
 
@@ -203,7 +264,8 @@ class _Visit:
             exchange=answer,
         )
 
-    def _read_pages(self, channel_id: str, items: list[_Item]) -> None:
+    def _read_pages(self, channel_id: str, items: list[_Item], since: date | None = None) -> None:
+        """All pages of a list, or those up to the first that holds nothing of `since` or later."""
         config = self._config
         known: set[str] = set()
         total: int | None = None
@@ -219,6 +281,8 @@ class _Visit:
             total = page.total
             known |= fresh
             items.extend(_Item(item, self._resolved(answer.url, item.url), channel_id, answer) for item in page.items)
+            if since is not None and page.items and _all_before(page.items, since):
+                return
             if len(items) >= total:
                 break
             if not page.items:
@@ -337,27 +401,37 @@ class _Visit:
             self._attempt(self._rows, newest)
 
     def _rows(self, item: _Item) -> None:
-        page = self._http.get(item.url)
+        page = self._http.get(item.url, whole=True)
         detail = self._parsed(page, lambda body: parse_page(body, self._config, item.listed))
         # The site gives the file only to a visitor who comes from the page, with its cookie (regulation 3.3).
-        file = self._http.get(self._attachment(page, detail, item), referer=page.url)
+        found = self._attachment(page, detail, item, ".xlsx")
+        if found is None:
+            remedy = "read the page; the format may have changed"
+            raise FetchError("no xlsx file on the page", url=page.url, remedy=remedy, exchange=page)
+        file = self._http.get(found, referer=page.url)
         table = self._parsed(file, lambda body: parse_table(body, detail.title))
-        for row in table.rows:
-            if self._config.counts(row.application_type) and self._name and row.names(self._name):
+        rows = [row for row in table.rows if self._config.counts(row.application_type) and self._name]
+        for row in rows:
+            if row.names(self._name or ""):
                 self._add_row(item, page, file, row, table.as_of)
+        if not any(row.names(self._name or "") for row in rows):
+            printed = (name for row in rows for name in names_in(row.company) | names_in(row.filer))
+            self._show_near(printed, item, page)
 
-    def _attachment(self, page: Exchange, detail: Page, item: _Item) -> str:
+    def _attachment(self, page: Exchange, detail: Page, item: _Item, ending: str) -> str | None:
         for printed in (detail.links, item.listed.attachments):
-            files = {self._resolved(page.url, link) for link in printed if link.lower().split("?")[0].endswith(".xlsx")}
+            files = {self._resolved(page.url, link) for link in printed if link.lower().split("?")[0].endswith(ending)}
             if len(files) == 1:
                 return files.pop()
             if files:
-                raise FetchError(
-                    f"{len(files)} xlsx files, one is expected", url=page.url, remedy="read the page", exchange=page
-                )
-        raise FetchError(
-            "no xlsx file on the page", url=page.url, remedy="read the page; the format may have changed", exchange=page
-        )
+                what = f"{len(files)} {ending[1:]} files, one is expected"
+                raise FetchError(what, url=page.url, remedy="read the page", exchange=page)
+        return None
+
+    def _show_near(self, names: Iterable[str], item: _Item, page: Exchange) -> None:
+        for name in near_names(self._name or "", names):
+            detail = f"{name} is much like {self._name} and not it: check the name that is asked for"
+            self._add(item, page, level=0, kind=ObservationKind.NEAR_NAME, title=item.listed.title, detail=detail)
 
     def _add_row(self, item: _Item, page: Exchange, file: Exchange, row: StatusRow, as_of: date) -> None:
         status = self._config.state(row.status)
@@ -373,12 +447,104 @@ class _Visit:
             detail=None if status else _UNKNOWN_STATE.format(row.status[:100]),
         )
 
+    # --- supplement requests ------------------------------------------------------------------------------------------
+
+    def _supplements(self) -> None:
+        found = _once_each(item for code in self._config.supplement_channels for item in self._list(code))
+        requests = [item for item in found if self._config.is_supplement(item.listed.title)]
+        requests.sort(key=lambda item: item.listed.published_str or "", reverse=True)
+        for item in requests[: self._config.max_supplements]:
+            self._attempt(self._requests, item)
+
+    def _requests(self, item: _Item) -> None:
+        page = self._http.get(item.url, whole=True)
+        detail = self._parsed(page, lambda body: parse_page(body, self._config, item.listed))
+        lines, file = detail.body.splitlines(), None
+        found = self._attachment(page, detail, item, ".docx")
+        if found is not None:
+            file = self._http.get(found, referer=page.url)
+            lines += self._parsed(file, docx_lines)
+        if not requested(lines, self._name or ""):
+            return
+        self._add(
+            item,
+            page,
+            kind=ObservationKind.SUPPLEMENT,
+            status=LifeCycle.SUPPLEMENT,
+            as_of=period_end(detail.title) or _published_day(item.listed),
+            title=detail.title,
+            attachment_sha256=file.sha256 if file else None,
+        )
+
+    # --- decisions against somebody -----------------------------------------------------------------------------------
+
+    def adverse(self, parties: Iterable[Party], known: _Decisions, now: datetime) -> list[Observation]:
+        """What the channels of penalties and market bans say of each party. These observations are no status."""
+        self._seen = []
+        for code, kind in self._config.adverse_channels.items():
+            try:
+                with known.lock:
+                    items = self._decisions_of(code, known, now)
+            except UnreachableError as error:
+                for party in parties:
+                    self._unscreened(party, kind, str(error))
+                continue
+            for party in parties:
+                self._named_in(items, party, kind, code)
+        return self._seen
+
+    def _decisions_of(self, code: str, known: _Decisions, now: datetime) -> list[_Item]:
+        read = known.read.get(code)
+        if read is None or now - read[0] > timedelta(seconds=self._config.adverse_reread_seconds):
+            items: list[_Item] = []
+            since = now.astimezone(SHANGHAI).date() - timedelta(days=366 * self._config.adverse_years)
+            self._read_pages(self._channel_id(code), items, since)
+            read = known.read[code] = (now, items)
+        return read[1]
+
+    def _named_in(self, items: list[_Item], party: Party, kind: AdverseKind, code: str) -> None:
+        if party.name is None:
+            self._unscreened(party, kind, "these lists know names only, and none was asked for")
+            return
+        name = fold_name(party.name)
+        found = [(item, mention_of(f"{item.listed.title}\n{item.listed.text}", name)) for item in items]
+        named = [item for item, how in found if how is Mention.NAMED]
+        facts = {"adverse": kind, "party": party, "list_version": f"{code}, {len(items)} decisions"}
+        for item in named[:20]:
+            day = _published_day(item.listed)
+            named_here = {"kind": ObservationKind.ADVERSE, "matched_by": "NAME", "title": item.listed.title}
+            self._add(item, item.source, as_of=day, **named_here, **facts)
+        for item in [item for item, how in found if how is Mention.UNCLEAR][:20]:
+            detail = f"{item.listed.title[:200]} holds the name within other words: read {item.url[:500]}"
+            self._add(item, item.source, kind=ObservationKind.UNSCREENED, level=0, detail=detail, **facts)
+        if not self._seen or self._seen[-1].party != party or self._seen[-1].adverse is not kind:
+            at = items[-1] if items else None
+            if at is None:
+                self._unscreened(party, kind, f"channel {code} holds no decision at all")
+            else:
+                self._add(at, at.source, kind=ObservationKind.SCREENED, **facts)
+
+    def _unscreened(self, party: Party, kind: AdverseKind, why: str) -> None:
+        self._seen.append(
+            Observation(
+                source=self._config.name,
+                kind=ObservationKind.UNSCREENED,
+                level=0,
+                fetched_at=self._began,
+                parser_version=PARSER_VERSION,
+                adverse=kind,
+                party=party,
+                detail=why[:_LONGEST],
+            )
+        )
+
     # --- observations -------------------------------------------------------------------------------------------------
 
     def _parsed(self, exchange: Exchange, parse: Callable[[bytes], T]) -> T:
         try:
             return parse(exchange.body)
         except ParseError as error:
+            self._http.forget(exchange)
             remedy = error.remedy or "read the stored bytes"
             raise FetchError(error.what, url=exchange.url, remedy=remedy, exchange=exchange) from None
 
@@ -397,7 +563,6 @@ class _Visit:
         self._seen.append(
             Observation(
                 source=self._config.name,
-                level=self._config.level,
                 fetched_at=page.fetched_at,
                 url=page.url,
                 http_status=page.status,
@@ -407,7 +572,7 @@ class _Visit:
                 published_str=item.listed.published_str,
                 published_epoch=item.listed.published_epoch,
                 parser_version=PARSER_VERSION,
-                **facts,
+                **{"level": self._config.level, **facts},
             )
         )
 
@@ -442,6 +607,11 @@ class _Visit:
             parser_version=PARSER_VERSION,
             detail=f"channels {channels} were read in full and say nothing of this filing",
         )
+
+
+def _all_before(items: Iterable[Listed], day: date) -> bool:
+    days = [_published_day(item) for item in items]
+    return all(found is not None and found < day for found in days)
 
 
 def _once_each(items: Iterable[_Item]) -> list[_Item]:

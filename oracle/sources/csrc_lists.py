@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ __all__ = ["CHANNEL_ID", "MAX_TITLE", "ListPage", "Listed", "looks_like_html", "
 CHANNEL_ID = re.compile(r"[0-9a-fA-F]{32}")
 #: Characters of the longest text that is believed to be a title.
 MAX_TITLE = 500
+_MAX_CONTENT = 200_000
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Listed:
     published_str: str | None = None
     published_epoch: int | None = None
     attachments: tuple[str, ...] = ()
+    #: The item's text as far as the list itself gives it, without markup; "" if it does not.
+    text: str = ""
     fields: Fields = field(default_factory=dict, hash=False)
 
 
@@ -128,8 +132,16 @@ def _listed(item: dict[str, Any]) -> Listed:
         if isinstance(epoch, int) and not isinstance(epoch, bool) and abs(epoch) < 2**53
         else None,
         attachments=tuple(path for path in (printed_text(entry.get("filePath")) for entry in files) if path),
+        text=_content(item),
         fields=_metadata(item),
     )
+
+
+def _content(item: dict[str, Any]) -> str:
+    found = [item.get(key) for key in ("content", "contentHtml")]
+    texts = [value[:_MAX_CONTENT] for value in found if isinstance(value, str) and value != "null"]
+    # The second bracket may not open another tag: a text of nothing but "<" is then read in one pass.
+    return "\n".join(html.unescape(re.sub(r"<[^<>]*>", "\n", text)) for text in texts).strip()
 
 
 def _metadata(item: dict[str, Any]) -> Fields:

@@ -16,6 +16,8 @@ __all__ = ["Page", "parse_list_shell", "parse_page"]
 
 _MAX_BODY = 1_000_000
 _MAX_DEPTH = 400
+#: A page of the site has a few thousand; each costs time in every search of the tree.
+_MAX_TAGS = 100_000
 _BLOCKS = frozenset(
     ("address", "article", "aside", "blockquote", "br", "dd", "div", "dl", "dt", "hr", "li", "ol", "p", "pre", "ul")
 ) | frozenset(("h1", "h2", "h3", "h4", "h5", "h6", "section", "table", "tbody", "td", "tfoot", "th", "thead", "tr"))
@@ -36,6 +38,8 @@ def _tree(data: bytes) -> LexborHTMLParser:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ParseError(f"the page is not UTF-8 at byte {error.start}", remedy=DRIFT) from None
+    if text.count("<") > _MAX_TAGS:
+        raise ParseError(f"the page has more than {_MAX_TAGS} tags", remedy=DRIFT)
     try:
         return LexborHTMLParser(text)
     except (SelectolaxError, ValueError) as error:

@@ -6,34 +6,19 @@ are kept as printed, with their quirks; names are compared exactly after `fold_n
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from python_calamine import (
-    CalamineError,
-    CalamineSheet,
-    CalamineWorkbook,
-    PasswordError,
-    SheetVisibleEnum,
-    XmlError,
-    ZipError,
-)
-
 from oracle.domain.names import fold_name
-from oracle.sources.bounded_zip import rebuilt_zip
-from oracle.sources.csrc_lists import looks_like_html
 from oracle.sources.csrc_wording import plain_title
 from oracle.sources.parse_error import ParseError
-from oracle.sources.published_values import find_date, parse_date, squeezed
+from oracle.sources.published_values import XLSX_DAY_ZERO, find_date, parse_date, squeezed
+from oracle.sources.workbook import filled_cells, open_sheets
 
 __all__ = ["StatusRow", "StatusTable", "names_in", "parse_table", "table_date"]
 
-_MAX_ROWS = 50_000
-_MAX_COLUMNS = 200
 _HEADER_WITHIN = 20
 _COMPANY, _TYPE, _FILER, _STATUS, _RECEIVED, _REMARK = (
     "企业名称",
@@ -45,7 +30,6 @@ _COMPANY, _TYPE, _FILER, _STATUS, _RECEIVED, _REMARK = (
 )
 _NEEDED = (_COMPANY, _TYPE, _FILER, _STATUS)
 _DRIFT = "the table's shape has changed: compare the stored attachment with the parser"
-_XLSX_DAY_ZERO = date(1899, 12, 30)
 
 _HAN = re.compile("[\u3400-\u9fff]")
 #: What stands in brackets is a second name only if it ends as a company's name does: （杭州） is part of the first.
@@ -119,8 +103,8 @@ def parse_table(data: bytes, title: str) -> StatusTable:
     as_of = table_date(title)
     rows: list[StatusRow] = []
     found = False
-    for sheet in _sheets(data):
-        cells = _cells(sheet)
+    for sheet in open_sheets(data):
+        cells = filled_cells(sheet)
         header = _header(cells)
         if header is None:
             continue
@@ -131,67 +115,6 @@ def parse_table(data: bytes, title: str) -> StatusTable:
     if not found:
         raise ParseError(f"no sheet has the columns {'、'.join(_NEEDED)}", remedy=_DRIFT)
     return StatusTable(title=title, as_of=as_of, rows=tuple(rows))
-
-
-def _sheets(data: bytes) -> list[CalamineSheet]:
-    if not data.startswith(b"PK\x03\x04"):
-        raise ParseError(_refusal(data), remedy="try again later; the stored bytes show what came")
-    try:
-        workbook = CalamineWorkbook.from_filelike(io.BytesIO(_checked_archive(data)))
-        visible = [sheet.name for sheet in workbook.sheets_metadata if sheet.visible is SheetVisibleEnum.Visible]
-        return [workbook.get_sheet_by_name(name) for name in visible]
-    except (CalamineError, PasswordError, XmlError, ZipError, ValueError, OSError) as error:
-        raise ParseError(f"the attachment is not a readable xlsx: {error}", remedy=_DRIFT) from None
-
-
-def _refusal(data: bytes) -> str:
-    if looks_like_html(data):
-        return (
-            "a web page came instead of the xlsx: the site did not accept Referer or cookie, or blocks this host (风控)"
-        )
-    return f"the attachment is not an xlsx: it begins with {data[:4].hex() or 'nothing'}"
-
-
-def _checked_archive(data: bytes) -> bytes:
-    """The archive rebuilt with true sizes. A reader allots every cell up to the farthest, so far ones are refused."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for name, content in rebuilt_zip(data).items():
-            if name.endswith((".xml", ".rels")) and b"\x00" in content:
-                raise ParseError("the attachment holds XML that is not UTF-8", remedy=_DRIFT)
-            if re.search(rb"<(\w+:)?worksheet\b", content):
-                _check_extent(content)
-            archive.writestr(name, content)
-    return packed.getvalue()
-
-
-def _check_extent(sheet: bytes) -> None:
-    for tag in re.finditer(rb"<(?:\w+:)?(?:c|row)(?=[\s/>])([^>]*)>", sheet):
-        printed = re.search(rb"""\sr\s*=\s*["']([^"']*)["']""", tag[1])
-        place = re.fullmatch(rb"([A-Z]{0,3})([0-9]{1,7})", printed[1]) if printed else None
-        if place is None or int(place[2]) > _MAX_ROWS or _column(place[1]) > _MAX_COLUMNS:
-            raise ParseError(f"the table has a cell at {tag[1][:40]!r}, outside any table", remedy=_DRIFT)
-    if sheet.count(b"mergeCell ") > _MAX_ROWS:
-        raise ParseError("the table has more merged cells than rows", remedy=_DRIFT)
-
-
-def _column(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number
-
-
-def _cells(sheet: CalamineSheet) -> list[list[Any]]:
-    """The sheet's cells with every merged range filled with its first value; rows and columns count from A1."""
-    cells = sheet.to_python(skip_empty_area=False)
-    for (top, left), (bottom, right) in sheet.merged_cell_ranges or []:
-        if top >= len(cells) or left >= len(cells[top]):
-            continue
-        value = cells[top][left]
-        for row in cells[top : bottom + 1]:
-            row[left : right + 1] = [value] * len(row[left : right + 1])
-    return cells
 
 
 def _header(cells: list[list[Any]]) -> tuple[int, dict[str, int]] | None:
@@ -264,7 +187,7 @@ def _day(cell: Any) -> date | None:
     if isinstance(cell, date):
         return cell
     if isinstance(cell, float | int) and 1 <= cell < 100_000:
-        return _XLSX_DAY_ZERO + timedelta(days=int(cell))
+        return XLSX_DAY_ZERO + timedelta(days=int(cell))
     try:
         return parse_date(cell) if isinstance(cell, str) else None
     except ParseError:

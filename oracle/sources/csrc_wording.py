@@ -22,7 +22,7 @@ __all__ = ["AmountPattern", "State", "WithdrawalTitle", "Wording", "plain_title"
 #: A state by its name; TOML has no enumerations, so the name is accepted here although documents are strict.
 State = Annotated[LifeCycle, Field(strict=False)]
 
-_VALUE = r"(?P<value>[0-9][0-9,.]*(?:[万亿]+[0-9,.]*)*)"
+_VALUE = r"(?P<value>[0-9][0-9,.]*(?:[万亿][0-9,.]*)*)"
 _BUSINESS = "境外发行资产支持证券代币"
 #: A title may quote the title of the notice it ends.
 _QUOTE = "[《〈<]?(?:关于)?"
@@ -59,6 +59,8 @@ class Wording(Frozen):
             pattern=rf".*?(?:撤回|终止){_QUOTE}(?P<entity>.*?)(?:{_BUSINESS})?备案.*", status=LifeCycle.WITHDRAWN
         ),
     ]
+    #: Titles of the weekly requests for more material, by company.
+    supplement_title: Text = r".*备案补充材料要求.*"
     #: 申报类型 of the rows that count; an empty list counts every row.
     application_types: list[Text] = [_BUSINESS]
     #: 备案状态 as published to the state it means; a word that is missing here leaves the state undecided.
@@ -83,6 +85,7 @@ class Wording(Frozen):
     @model_validator(mode="after")
     def _patterns_compile(self) -> Self:
         _need("tableTitle", self.table_title)
+        _need("supplementTitle", self.supplement_title)
         _need("noticeTitle", self.notice_title, "entity")
         _need("numberPattern", self.number_pattern)
         for title in self.withdrawal_titles:
@@ -104,6 +107,10 @@ class Wording(Frozen):
     def is_table(self, title: str) -> bool:
         """Whether the title is that of a status table (备案情况表)."""
         return re.fullmatch(self.table_title, plain_title(title)) is not None
+
+    def is_supplement(self, title: str) -> bool:
+        """Whether the title is that of a list of supplement requests (补充材料要求公示)."""
+        return re.fullmatch(self.supplement_title, plain_title(title)) is not None
 
     def withdrawal(self, title: str) -> tuple[LifeCycle, str] | None:
         """The state a withdrawal's title ends a filing in, and the folded name it gives ("" if none)."""

@@ -1,4 +1,4 @@
-"""HTTP GET with everything kept: each body and a record of each exchange are stored before anyone reads them.
+"""HTTP GET with everything kept: each exchange is stored as a WARC file before anyone reads its body.
 
 Bounded in every direction: size of a body, time of a request, time of a whole visit, attempts, redirects, and the hosts
 that may be asked. One `HttpCapture` is one visit: cookies live as long as it does.
@@ -11,8 +11,8 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -21,13 +21,13 @@ from typing import Any, Self
 
 import httpx2
 
-from oracle.domain.canonical import canonical_bytes
-from oracle.errors import UnreachableError
+from oracle.errors import FilingGateError, UnreachableError
 from oracle.evidence.store import EvidenceStore
+from oracle.evidence.warc import CapturedExchange
+from oracle.sources.courtesy import Courtesy, KeptAnswer
 
 __all__ = ["Exchange", "FetchError", "HttpCapture", "HttpLimits", "origin", "path_of"]
 
-_KEPT_HEADERS = ("content-type", "content-length", "content-encoding", "date", "etag", "last-modified", "location")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -93,8 +93,15 @@ class HttpCapture:
     """One visit to a site. Use it as a context manager."""
 
     def __init__(
-        self, limits: HttpLimits, allowed: Callable[[str], bool], evidence: EvidenceStore, clock: Callable[[], datetime]
+        self,
+        limits: HttpLimits,
+        allowed: Callable[[str], bool],
+        evidence: EvidenceStore,
+        clock: Callable[[], datetime],
+        courtesy: Courtesy | None = None,
     ) -> None:
+        self._courtesy = courtesy
+        self._refused: FetchError | None = None
         self._limits = limits
         self._allowed = allowed
         self._evidence = evidence
@@ -122,10 +129,16 @@ class HttpCapture:
         self._watchdog.cancel()
         self._client.close()
 
-    def get(self, url: str, *, referer: str | None = None) -> Exchange:
-        """The answer with status 200 to a GET, redirects inside the allowed hosts followed. FetchError otherwise."""
+    def get(
+        self, url: str, *, referer: str | None = None, headers: Mapping[str, str] | None = None, whole: bool = False
+    ) -> Exchange:
+        """The answer with status 200 to a GET, redirects inside the allowed hosts followed. FetchError otherwise.
+
+        `headers` are sent and never recorded: they may hold a secret. Where the site says that an address has not
+        changed (304), the answer is the stored one; `whole` asks for all of it, as for a page whose cookie counts.
+        """
         for _ in range(self._limits.max_redirects + 1):
-            exchange, location = self._persistent(url, referer)
+            exchange, location = self._persistent(url, referer, headers or {}, whole)
             if location is None:
                 return exchange
             url = self._next_address(exchange, url, location)
@@ -150,10 +163,18 @@ class HttpCapture:
             )
         return target
 
-    def _persistent(self, url: str, referer: str | None) -> tuple[Exchange, str | None]:
+    def forget(self, exchange: Exchange) -> None:
+        """The answer could not be used: the next visit asks for all of it again."""
+        if self._courtesy is not None:
+            self._courtesy.forget(exchange.url)
+
+    def _persistent(
+        self, url: str, referer: str | None, headers: Mapping[str, str], whole: bool
+    ) -> tuple[Exchange, str | None]:
+        self._ask_robots(url)
         for attempt in range(1, self._limits.attempts + 1):
             try:
-                return self._once(url, referer)
+                return self._once(url, referer, headers, whole)
             except FetchError as error:
                 pause = self._limits.backoff * (2 ** (attempt - 1)) * (1 + random.random())  # noqa: S311 - spreads load
                 if not error.again or attempt == self._limits.attempts or time.monotonic() + pause > self._ends:
@@ -161,24 +182,79 @@ class HttpCapture:
                 time.sleep(pause)
         raise AssertionError("attempts is at least 1")
 
-    def _once(self, url: str, referer: str | None) -> tuple[Exchange, str | None]:
+    def _ask_robots(self, url: str) -> None:
+        if self._courtesy is None or not self._allowed(url) or httpx2.URL(url).path == "/robots.txt":
+            return
+        if self._refused is not None:
+            raise self._refused
+        try:
+            permitted = self._courtesy.permits(url, self._robots)
+        except FetchError as error:
+            self._refused = error
+            raise
+        if not permitted:
+            raise FetchError(
+                "robots.txt forbids this address", url=url, remedy="ask the site's owner, or leave the channel out"
+            )
+
+    def _robots(self, url: str) -> bytes | None:
+        try:
+            return self.get(url).body
+        except FetchError as error:
+            if error.exchange is not None and 400 <= error.exchange.status < 500 and error.exchange.status != 429:
+                return None
+            raise
+
+    def _wait_turn(self, url: str) -> None:
+        pause = self._courtesy.turn(url) if self._courtesy is not None else 0.0
+        if pause > 0:
+            if time.monotonic() + pause > self._ends:
+                raise self._late(url)
+            time.sleep(pause)
+
+    def _once(
+        self, url: str, referer: str | None, headers: Mapping[str, str], whole: bool
+    ) -> tuple[Exchange, str | None]:
         if not self._allowed(url):
             raise FetchError(
                 f"leads to {origin(url)[:200] or 'no host'}, outside the allowed hosts",
                 url=url,
                 remedy="add the host to allowedHosts if it is the regulator's",
             )
+        self._wait_turn(url)
         left = self._ends - time.monotonic()
         if left <= 0:
             raise self._late(url)
+        kept = self._courtesy.kept(url) if self._courtesy is not None and not whole else None
         answer = _Answer()
-        problem = self._receive(answer, url, referer, min(self._limits.timeout, left))
-        exchange = self._keep(answer, url, referer, problem)
+        sent = {**({"referer": referer} if referer else {}), **(kept.headers() if kept else {})}
+        problem = self._receive(answer, url, sent, headers, min(self._limits.timeout, left))
+        exchange = self._keep(answer, url, problem)
         if problem:
             if time.monotonic() >= self._ends:
                 raise self._late(url, exchange)
             raise FetchError(problem, url=url, remedy="try again later", exchange=exchange, again=not answer.cut)
-        return self._judged(exchange, answer, url)
+        if answer.status == 304 and kept is not None:
+            return self._unchanged(exchange, kept), None
+        judged = self._judged(exchange, answer, url)
+        if self._courtesy is not None and judged[1] is None:
+            self._courtesy.keep(url, answer.headers, exchange.sha256)
+        return judged
+
+    def _unchanged(self, exchange: Exchange, kept: KeptAnswer) -> Exchange:
+        """The stored body under the time of this visit."""
+        try:
+            body = self._evidence.get(kept.sha256)
+        except FilingGateError as error:
+            self.forget(exchange)
+            raise FetchError(
+                f"the site says nothing has changed, but the stored answer cannot be read: {error.what}",
+                url=exchange.url,
+                remedy="try again: all of it will be asked for",
+                exchange=exchange,
+                again=True,
+            ) from None
+        return Exchange(exchange.url, exchange.status, body, kept.sha256, exchange.fetched_at)
 
     def _judged(self, exchange: Exchange, answer: _Answer, url: str) -> tuple[Exchange, str | None]:
         location = answer.headers.get("location")
@@ -194,14 +270,19 @@ class HttpCapture:
             )
         return exchange, None
 
-    def _receive(self, answer: _Answer, url: str, referer: str | None, timeout: float) -> str | None:
+    def _receive(
+        self, answer: _Answer, url: str, headers: Mapping[str, str], secret: Mapping[str, str], timeout: float
+    ) -> str | None:
         """Fills `answer`; gives what went wrong, None if nothing did."""
-        headers = {"referer": referer} if referer else {}
         try:
-            with self._client.stream(
-                "GET", url, headers=headers, timeout=timeout, extensions={"trace": self._remember_socket}
-            ) as response:
+            request = self._client.build_request(
+                "GET", url, headers={**headers, **secret}, timeout=timeout, extensions={"trace": self._remember_socket}
+            )
+            hidden = {name.lower() for name in secret}
+            answer.sent = tuple(pair for pair in _printed(request.headers) if pair[0].lower() not in hidden)
+            with closing(self._client.send(request, stream=True)) as response:
                 answer.status, answer.headers = response.status_code, response.headers
+                answer.reason, answer.version = response.reason_phrase, response.http_version
                 for chunk in response.iter_raw(65536):
                     room = self._limits.max_bytes - len(answer.body)
                     answer.body += chunk[:room]
@@ -233,32 +314,44 @@ class HttpCapture:
             exchange=exchange,
         )
 
-    def _keep(self, answer: _Answer, url: str, referer: str | None, problem: str | None) -> Exchange:
+    def _keep(self, answer: _Answer, url: str, problem: str | None) -> Exchange:
         body = bytes(answer.body)
-        exchange = Exchange(
-            url, answer.status, body, self._evidence.put(body), self._clock().isoformat(timespec="seconds")
+        fetched_at = self._clock().isoformat(timespec="seconds")
+        captured = CapturedExchange(
+            url=url,
+            captured_at=fetched_at,
+            status=answer.status,
+            reason=answer.reason,
+            headers=_printed(answer.headers),
+            body=body,
+            request_headers=answer.sent,
+            problem=problem,
+            truncated=answer.truncated(problem),
+            http_version=answer.version,
         )
-        record = {
-            "schema": "http-exchange/v1",
-            "method": "GET",
-            "url": url,
-            "referer": referer,
-            "status": answer.status,
-            "headers": {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers},
-            "fetchedAt": exchange.fetched_at,
-            "bodySha256": exchange.sha256,
-            "bodyBytes": len(body),
-            "problem": problem,
-        }
-        self._evidence.put(canonical_bytes(record))
-        return exchange
+        payload, _ = self._evidence.put_exchange(captured)
+        return Exchange(url, answer.status, body, payload, fetched_at)
+
+
+def _printed(headers: httpx2.Headers) -> tuple[tuple[str, str], ...]:
+    """Headers in their order, spelled as they were on the wire."""
+    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers.raw)
 
 
 class _Answer:
     """What has arrived so far; `status` is 0 until the first line has."""
 
     def __init__(self) -> None:
+        self.sent: tuple[tuple[str, str], ...] = ()
         self.status = 0
+        self.reason = ""
+        self.version = "HTTP/1.1"
         self.headers: httpx2.Headers = httpx2.Headers()
         self.body = bytearray()
         self.cut = False
+
+    def truncated(self, problem: str | None) -> str | None:
+        """Why the body is not whole, as WARC-Truncated says it; None if it is whole."""
+        if self.cut:
+            return "length"
+        return "unspecified" if problem else None

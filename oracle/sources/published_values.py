@@ -13,13 +13,24 @@ from decimal import Decimal, localcontext
 from oracle.rules.case import SHANGHAI
 from oracle.sources.parse_error import ParseError
 
-__all__ = ["find_date", "half_width", "parse_date", "parse_published", "parse_quantity", "plain_decimal", "squeezed"]
+__all__ = [
+    "XLSX_DAY_ZERO",
+    "find_date",
+    "half_width",
+    "parse_date",
+    "parse_published",
+    "parse_quantity",
+    "plain_decimal",
+    "squeezed",
+]
 
 _SCALES = {"": 1, "万": 10**4, "亿": 10**8, "万亿": 10**12}
 _PART = re.compile(r"([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(\.[0-9]+)?(万亿|亿|万)?")
 _DATE = r"([0-9]{4})(?:年|-|/|\.)([0-9]{1,2})(?:月|-|/|\.)([0-9]{1,2})日?"
 _CLOCK = r"(?:[ T]?[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?)?"
 _MAX_DIGITS = 60
+#: The day before which a spreadsheet's serial dates count.
+XLSX_DAY_ZERO = date(1899, 12, 30)
 
 
 def half_width(text: str) -> str:

@@ -221,8 +221,12 @@ class Database:
         decided_at: int,
         inputs: dict[str, Any],
         outcome: dict[str, Any],
+        record: bytes | None = None,
     ) -> int:
-        """Keep a decision with all it was made from, before anything is signed; returns its number."""
+        """Keep a decision with all it was made from, before anything is signed; returns its number.
+
+        `record` is the signed decision record (`oracle.rules.decision_record`).
+        """
         with self._engine.begin() as connection:
             result = connection.execute(
                 tables.decisions.insert().values(
@@ -234,7 +238,29 @@ class Database:
                     outcome=json.dumps(outcome, ensure_ascii=False),
                 )
             )
-            return int(result.inserted_primary_key[0])  # type: ignore[index]
+            number = int(result.inserted_primary_key[0])  # type: ignore[index]
+            if record is not None:
+                connection.execute(tables.decision_records.insert().values(decision_id=number, record=record))
+            return number
+
+    def decision_record(self, decision_id: int) -> bytes | None:
+        """The signed record of a decision, None if there is no such decision or it is older than records."""
+        table = tables.decision_records
+        with self._engine.connect() as connection:
+            return connection.execute(select(table.c.record).where(table.c.decision_id == decision_id)).scalar()
+
+    def decision_ids(self) -> list[int]:
+        """The numbers of all decisions that have a record, ascending."""
+        table = tables.decision_records
+        with self._engine.connect() as connection:
+            return list(connection.execute(select(table.c.decision_id).order_by(table.c.decision_id)).scalars())
+
+    def observations(self) -> list[tuple[int, Observation]]:
+        """Every observation ever kept, with its number, in the order of sighting."""
+        table = tables.observations
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(table.c.id, table.c.content).order_by(table.c.id)).all()
+        return [(int(row[0]), Observation.model_validate_json(row[1])) for row in rows]
 
     def signature(self, digest: str) -> StoredSignature | None:
         """The signature given for this digest, if any."""

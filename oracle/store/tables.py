@@ -7,6 +7,7 @@ from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData
 __all__ = [
     "SCHEMA_VERSION",
     "answers",
+    "decision_records",
     "decisions",
     "dossiers",
     "meta",
@@ -77,6 +78,13 @@ decisions = Table(
     Column("decided_at", Integer, nullable=False),
     Column("inputs", Text, nullable=False),
     Column("outcome", Text, nullable=False),
+)
+
+decision_records = Table(
+    "decision_records",
+    metadata,
+    Column("decision_id", ForeignKey("decisions.id"), primary_key=True),
+    Column("record", LargeBinary, nullable=False),
 )
 
 signatures = Table(

@@ -30,6 +30,17 @@ COMMANDS = {
     "resume": ("NUMBER", "--dossier", "--reason", "--node", "--rpc", "--keystore", "--hours", "--json"),
     "revoke": ("NUMBER", "--dossier", "--reason", "--node", "--rpc", "--keystore", "--json"),
     "complete": ("NUMBER", "--dossier", "--reason", "--node", "--rpc", "--keystore", "--json"),
+    "dossier seal": ("FILE", "--seed", "--json"),
+    "dossier show-part": ("FILE", "--seed", "--json"),
+    "dossier check-part": ("PART", "--json"),
+    "dossier person-hash": ("--salt", "--json"),
+    "rules explain": ("ID", "--lang", "--json"),
+    "evidence verify": ("--dir", "--config", "--json"),
+    "evidence add": ("FILE", "--dir", "--json"),
+    "evidence reindex": ("--dir", "--json"),
+    "replay": ("--dossier", "--json"),
+    "manual enter": ("--config", "--json"),
+    "manual confirm": ("--config", "--json"),
     "audit": ("--rpc", "--deployment", "--json"),
 }
 

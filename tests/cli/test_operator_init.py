@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from oracle.node.config import load_config
+from oracle.node.config import CsrcSourceConfig, load_config
 from oracle.signing.keys import load_keystore
 from tests.cli.command_line import PASSWORD, Answer, gate, program
 
@@ -42,6 +42,7 @@ def test_init__complete__keystore_private_config_loads(tmp_path: Path) -> None:
     config = load_config(folder / "node.toml")
     assert (config.name, config.http.port, config.chain.id) == ("operator-7", 9100, 31337)
     assert config.chain.registry.lower() == REGISTRY
+    assert isinstance(config.sources[0], CsrcSourceConfig)
     assert config.sources[0].table_channels == ["c900101"]
     assert config.path("x") == folder / "x"
     assert config.database_url() == f"sqlite:///{folder}/node.db"

@@ -72,7 +72,9 @@ VALUES: dict[str, str] = {
     "size": "182044",
     "issuedBy": '"Example Limited"',
     "issuedOn": '"2026-08-01"',
-    "signer": f'"{USCC}"',
+    "signatures[0].signer": f'"{USCC}"',
+    "signatures[1].signer": f'"{PARENT_USCC}"',
+    "signer": '"0x' + "ab" * 32 + '"',
 }
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,11 @@ from hypothesis import strategies as st
 
 from oracle.errors import FilingGateError, InputError
 from oracle.evidence.store import EvidenceStore
+from oracle.evidence.warc import CapturedExchange
+
+NOTICE = CapturedExchange(
+    url="https://www.csrc.gov.cn/c1.shtml", captured_at="2026-11-22T17:00:00+08:00", status=200, body=b"notice"
+)
 
 
 @pytest.fixture
@@ -58,7 +65,7 @@ def test_put__rename_fails__nothing_left_behind(
     def refuse(source: object, target: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("oracle.evidence.store.os.replace", refuse)
+    monkeypatch.setattr("oracle.evidence.folder.os.replace", refuse)
     with pytest.raises(OSError, match="disk full"):
         store.put(b"notice")
     assert files(tmp_path) == []
@@ -80,3 +87,47 @@ def test_get__file_changed_on_disk__refused(store: EvidenceStore, tmp_path: Path
     (tmp_path / "evidence" / name[:2] / name).write_bytes(b"notice, improved")
     with pytest.raises(FilingGateError, match="no longer fit their hash"):
         store.get(name)
+
+
+def test_put_exchange__payload__found_by_its_own_hash(store: EvidenceStore) -> None:
+    payload, warc = store.put_exchange(NOTICE)
+    assert payload == hashlib.sha256(b"notice").hexdigest()
+    assert store.get(payload) == b"notice"
+    assert store.get(warc).startswith(b"WARC/1.1\r\n")
+    assert list(store.index_entries()) == [(payload, warc)]
+    assert store.holds(payload)
+    assert store.holds(warc)
+    assert not store.holds("0" * 64)
+
+
+def test_put_exchange__same_payload_at_two_times__two_warcs_one_payload(store: EvidenceStore) -> None:
+    first, second = NOTICE, replace(NOTICE, captured_at="2026-11-22T18:00:00+08:00")
+    warcs = {store.put_exchange(first)[1], store.put_exchange(second)[1], store.put_exchange(first)[1]}
+    assert len(warcs) == 2
+    assert set(store.warcs_of(hashlib.sha256(b"notice").hexdigest())) == warcs
+
+
+def test_get__index_leads_to_another_payload__refused(store: EvidenceStore, tmp_path: Path) -> None:
+    payload, _ = store.put_exchange(NOTICE)
+    _, other = store.put_exchange(replace(NOTICE, body=b"another"))
+    for entry in (tmp_path / "evidence" / "index" / payload[:2] / payload).iterdir():
+        entry.rename(entry.with_name(other))
+    with pytest.raises(FilingGateError, match="does not hold the payload"):
+        store.get(payload)
+
+
+def test_reindex__entry_lost_in_a_crash__written_again(store: EvidenceStore, tmp_path: Path) -> None:
+    payload, _ = store.put_exchange(NOTICE)
+    store.put(b"a document")
+    shutil.rmtree(tmp_path / "evidence" / "index")
+    with pytest.raises(InputError, match="no evidence with this hash"):
+        store.get(payload)
+    assert store.reindex() == 1
+    assert store.reindex() == 0
+    assert store.get(payload) == b"notice"
+
+
+def test_foreign_names__stranger_in_the_folder__named(store: EvidenceStore, tmp_path: Path) -> None:
+    store.put_exchange(NOTICE)
+    (tmp_path / "evidence" / "notes.txt").write_text("mine")
+    assert store.foreign_names() == ["notes.txt"]

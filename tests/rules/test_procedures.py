@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from oracle.domain.dossier import ProcedureCode
+from oracle.rules.calendar_months import months_after
 from oracle.rules.decision import latest_end
+from oracle.rules.policy import Policy
 from oracle.rules.table import evaluate
 from oracle.rules.verdict import Verdict
 from tests.samples.dossier import NOW, TODAY, sample_case, sample_dossier
@@ -59,3 +61,32 @@ def test_latest_end__document_expires_first__no_approval_reaches_beyond() -> Non
     held = {"applicability": "APPLIES", "state": "HELD", **HELD, "expiresOn": tomorrow.isoformat()}
     # NOW is 10:00 in Shanghai, so its next midnight is 14 hours away.
     assert latest_end(sample_case(entry(ProcedureCode.SAFE_ODI, **held))) == NOW + 14 * 3600
+
+
+#: Usual terms of documents that name no end (regulation 5), in months.
+TERMS = {"NDRC_ODI": 24, "MOFCOM_ODI": 24, "NDRC_DEBT": 12, "CAC_ASSESS": 36, "CAC_CERT": 36}
+
+
+@pytest.mark.parametrize("code", tuple(ProcedureCode))
+def test_procedure__no_end_named__usual_term_from_the_day_of_issue(code: ProcedureCode) -> None:
+    months = TERMS.get(code.value, 600)
+    fields = {"applicability": "APPLIES", "state": "HELD", **HELD}
+    ended = months_after(TODAY, -months)
+    for issued, gone in ((ended + timedelta(days=1), False), (ended, code.value in TERMS)):
+        expected = {f"PROC-{code.value}": Verdict.INDETERMINATE} if gone else {}
+        assert not_passed(entry(code, **fields | {"issuedOn": issued.isoformat()})) == expected
+    # What the document itself states outweighs the usual term.
+    tomorrow = (TODAY + timedelta(days=1)).isoformat()
+    assert not_passed(entry(code, **fields | {"issuedOn": ended.isoformat(), "expiresOn": tomorrow})) == {}
+
+
+def test_procedure__terms_emptied_by_policy__nothing_is_assumed() -> None:
+    fields = {"applicability": "APPLIES", "state": "HELD", **HELD, "issuedOn": "2001-01-05"}
+    case = sample_case(entry(ProcedureCode.NDRC_DEBT, **fields), policy=Policy(procedure_validity_months={}))
+    assert [finding.rule for finding in evaluate(case).not_passed] == []
+
+
+def test_latest_end__usual_term_ends_first__no_approval_reaches_beyond() -> None:
+    issued = months_after(TODAY, -12) + timedelta(days=1)
+    held = {"applicability": "APPLIES", "state": "HELD", **HELD, "issuedOn": issued.isoformat()}
+    assert latest_end(sample_case(entry(ProcedureCode.NDRC_DEBT, **held))) == NOW + 14 * 3600

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
+from oracle.chain.artifacts import abi
 from oracle.domain.dossier import Dossier, NegativeListItem, ProcedureCode, parse_dossier
 from oracle.domain.filing import FilingRecord, Observation, ObservationKind
 from oracle.domain.lifecycle import LifeCycle
@@ -28,7 +29,10 @@ __all__ = [
     "NOW",
     "NUMBER",
     "REMOVED",
+    "RESTRICTION",
+    "REGISTRY",
     "SENIOR",
+    "SIGNERS",
     "SOURCE",
     "TODAY",
     "USCC",
@@ -54,6 +58,14 @@ PARENT_USCC: Final = "91310115MA0000001Y"
 CHAIN: Final = "eip155:31337"
 SENIOR: Final = "0x1111111111111111111111111111111111111111"
 JUNIOR: Final = "0x2222222222222222222222222222222222222222"
+#: The committee's registry, as a node would have it configured.
+REGISTRY: Final = "0x4444444444444444444444444444444444444444"
+#: Name and address of the operator that would sign.
+SIGNERS: Final = ("operator-1", "0x5555555555555555555555555555555555555555")
+#: What the token of this build can do, so that the sample also passes where a real token is read.
+RESTRICTION: Final = (
+    "PERMISSIONED" if any(entry.get("name") == "permissioned" for entry in abi("AssetBackedToken")) else "NONE"
+)
 MINT_CONTROLLER: Final = "0x3333333333333333333333333333333333333333"
 SENIOR_UNITS: Final = 800_000
 JUNIOR_UNITS: Final = 200_000
@@ -255,7 +267,7 @@ def sample_dossier(
             "symbol": "EXC261",
             "standard": "ERC-20",
             "mintController": mint_controller,
-            "transferRestriction": "PERMISSIONED",
+            "transferRestriction": RESTRICTION,
             "decimals": DECIMALS,
             "maxUnits": SENIOR_UNITS + JUNIOR_UNITS,
             "unitFace": {"amount": "100", "ccy": "CNY"},
@@ -427,7 +439,17 @@ def sample_tranches(dossier: Dossier, *, issued: int = 0) -> tuple[TrancheFacts,
     """The dossier's tranches as a chain would show them, each with its full cap asked for."""
     plan = dossier.issue_plan
     return tuple(
-        TrancheFacts(item.chain, item.contract, plan.base_units(item.max_units), issued, plan.decimals)
+        TrancheFacts(
+            chain=item.chain,
+            contract=item.contract,
+            cap=plan.base_units(item.max_units),
+            issued=issued,
+            decimals=plan.decimals,
+            registry=REGISTRY,
+            own_registry=REGISTRY,
+            build="AssetBackedToken",
+            transfer_restriction=plan.transfer_restriction,
+        )
         for item in plan.tranches
     )
 
@@ -442,6 +464,8 @@ def sample_case(
     observations: Sequence[Observation] | None = None,
     earlier: Sequence[Observation] = (),
     tranches: Sequence[TrancheFacts] | None = (),
+    revisions: Sequence[Dossier] = (),
+    signers: Sequence[str] = SIGNERS,
 ) -> Case:
     """The case that passes all rules, with `changes` made to its dossier.
 
@@ -451,4 +475,4 @@ def sample_case(
     whole = dossier or sample_parsed(changes, today=today)
     seen = (sample_observation(now=now),) if observations is None else tuple(observations)
     facts = None if tranches is None else tuple(tranches) or sample_tranches(whole)
-    return Case(whole, policy or Policy(), now, seen, tuple(earlier), facts)
+    return Case(whole, policy or Policy(), now, seen, tuple(earlier), facts, tuple(revisions), tuple(signers))

@@ -152,7 +152,10 @@ def test_observe__row_of_another_application_type__ignored(site: CsrcSite, sourc
 def test_observe__company_whose_name_begins_with_the_asked_one__no_match(site: CsrcSite, source: SourceMaker) -> None:
     site.set_row_status(COMPANY + "（上海）分公司", "已接收")
     publish(site, number="国合函〔2026〕1号", company="大" + COMPANY)
-    assert kinds(source().observe(FilingQuery(entity_name=COMPANY))) == ["ABSENCE"]
+    found = source().observe(FilingQuery(entity_name=COMPANY))
+    assert kinds(found) == ["ABSENCE", "NEAR_NAME"]
+    assert (found[1].level, found[1].status, found[1].record) == (0, None, None)
+    assert f"{COMPANY}(上海)分公司 is much like" in (found[1].detail or "")
 
 
 def test_observe__number_cited_in_another_notice__no_match(site: CsrcSite, source: SourceMaker) -> None:
@@ -494,10 +497,11 @@ def test_observe__every_exchange__stored_with_its_record(site: CsrcSite, source:
     publish(site)
     source().observe(BOTH)
     stored = {path.name: path.read_bytes() for path in (tmp_path / "evidence").glob("??/*")}
-    records = [json.loads(data) for data in stored.values() if b'"http-exchange/v1"' in data]
+    kept = EvidenceStore(tmp_path / "evidence")
+    exchanges = [kept.exchange(name) for name in stored]
     assert site.site
-    assert {record["url"].removeprefix(site.url) for record in records} == set(site.site.requests)
-    assert all(record["bodySha256"] in stored for record in records)
+    assert {exchange.url.removeprefix(site.url) for exchange in exchanges} == set(site.site.requests)
+    assert all(kept.get(hashlib.sha256(exchange.body).hexdigest()) == exchange.body for exchange in exchanges)
     assert not any(b"csrc_session" in data for data in stored.values())
 
 

@@ -9,6 +9,7 @@ import hashlib
 import html
 import io
 import json
+import zipfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -24,8 +25,18 @@ BUSINESS = "境外发行资产支持证券代币"
 LISTING_TABLE = "c101935"
 TOKEN_TABLE = "c900001"
 TOKEN_NOTICES = "c900002"
+REQUESTS = "c100098"
+PENALTIES = "c101928"
+MARKET_BANS = "c101927"
 PARENT = "c900000"
-REAL_CHANNEL = {LISTING_TABLE: "c106251", TOKEN_TABLE: "c106251", TOKEN_NOTICES: "c900102"}
+REAL_CHANNEL = {
+    LISTING_TABLE: "c106251",
+    TOKEN_TABLE: "c106251",
+    TOKEN_NOTICES: "c900102",
+    REQUESTS: "c100098",
+    PENALTIES: "c101928",
+    MARKET_BANS: "c101927",
+}
 
 
 def channel_id(code: str) -> str:
@@ -51,6 +62,7 @@ class Item:
     gone: bool = False
     linked: bool = True
     relative: bool = False
+    docx: tuple[str, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -64,7 +76,7 @@ class Item:
     @property
     def file_path(self) -> str:
         name = hashlib.sha256(self.manuscript_id.encode()).hexdigest()[:32]
-        return f"{self.folder}{self.manuscript_id}/files/{name}.xlsx"
+        return f"{self.folder}{self.manuscript_id}/files/{name}.{'docx' if self.docx else 'xlsx'}"
 
 
 def items_of(state: dict[str, Any]) -> dict[str, list[Item]]:
@@ -73,7 +85,53 @@ def items_of(state: dict[str, Any]) -> dict[str, list[Item]]:
         LISTING_TABLE: _around(state, LISTING_TABLE, [_listing_table()]),
         TOKEN_TABLE: _around(state, TOKEN_TABLE, _token_tables(state)),
         TOKEN_NOTICES: _around(state, TOKEN_NOTICES, _withdrawals(state) + _notices(state)),
+        REQUESTS: _around(state, REQUESTS, _requests(state)),
+        PENALTIES: _decisions(state.get("penalties", []), PENALTIES, "行政处罚决定书"),
+        MARKET_BANS: _decisions(state.get("marketBans", []), MARKET_BANS, "市场禁入决定书"),
     }
+
+
+def _requests(state: dict[str, Any]) -> list[Item]:
+    """Weekly requests for more material: as paragraphs, or in a docx (`docx`: true)."""
+    return [
+        Item(
+            manuscript_id=str(7_600_000 + index),
+            channel=REQUESTS,
+            title=f"境外发行上市备案补充材料要求公示（{entry['from']}—{entry['to']}）",
+            published=entry.get("published", "2026-11-16 17:00:00"),
+            body="<p>附件：</p>" if entry.get("docx") else "".join(f"<p>{line}</p>" for line in entry["lines"]),
+            docx=tuple(entry["lines"]) if entry.get("docx") else (),
+        )
+        for index, entry in enumerate(state.get("requests", []))
+    ]
+
+
+def _decisions(entries: list[dict[str, Any]], channel: str, kind: str) -> list[Item]:
+    return [
+        Item(
+            manuscript_id=str(7_500_000 + index),
+            channel=channel,
+            title=entry.get("title", f"中国证监会{kind}（{entry.get('party', '张某')}）"),
+            published=entry.get("published", "2026-05-06 10:00:00"),
+            body=entry.get("body", "<p>依据有关规定，作出决定。</p>"),
+        )
+        for index, entry in enumerate([{}, *entries])
+    ]
+
+
+def docx_bytes(lines: tuple[str, ...]) -> bytes:
+    """A docx with one paragraph a line, its text split over two runs as word processors do."""
+    word = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    paragraphs = "".join(
+        f"<w:p><w:r><w:t>{html.escape(line[:3])}</w:t></w:r><w:r><w:t>{html.escape(line[3:])}</w:t></w:r></w:p>"
+        for line in lines
+    )
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(
+            "word/document.xml", f'<w:document xmlns:w="{word}"><w:body>{paragraphs}</w:body></w:document>'
+        )
+    return packed.getvalue()
 
 
 def _around(state: dict[str, Any], channel: str, items: list[Item]) -> list[Item]:
@@ -245,10 +303,10 @@ def detail_page(item: Item) -> str:
     """The page of an item: meta tags, header table with the item's own number and date, text, attachment."""
     title = html.escape(item.page_title or item.title)
     link = ""
-    if item.table and item.linked:
+    if (item.table or item.docx) and item.linked:
         # Relative to the page; joined to the site's root it would be another address, which answers with a web page.
         href = item.file_path.replace("/csrc/", "../../", 1)
-        link = f'<p><a href="{href}">附件：{title}.xlsx</a></p>'
+        link = f'<p><a href="{href}">附件：{title}</a></p>'
     return f"""<!DOCTYPE html>
 <html lang="zh-CN"><head><meta charset="utf-8">
 <meta name="SiteName" content="备案信息"><meta name="ArticleTitle" content="{title}">

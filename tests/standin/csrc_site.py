@@ -10,6 +10,7 @@ request, so another program may write it too (whole, by renaming). See README.md
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import secrets
@@ -126,6 +127,8 @@ class Handler(BaseHTTPRequestHandler):
     def _route(self, path: str) -> None:
         if path == "/":
             self._html(HOME)
+        elif path == "/robots.txt" and "robots" in self.state:
+            self._send(self.state["robots"].encode(), "text/plain")
         elif path == "/getChannelList":
             self._channels()
         elif path == "/getLocalList":
@@ -190,7 +193,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.server.sessions.add(session)
                 self._html(content.detail_page(item), {"Set-Cookie": f"csrc_session={session}; Path=/; HttpOnly"})
                 return
-            if path == item.file_path and item.table:
+            if path == item.file_path and (item.table or item.docx):
                 self._file(item)
                 return
             old_style = f"/csrc/{item.channel}/c{item.manuscript_id}/content.shtml"
@@ -206,9 +209,14 @@ class Handler(BaseHTTPRequestHandler):
         """The attachment for a visitor who comes from its page with the page's cookie, a web page for anybody else."""
         morsel = SimpleCookie(self.headers.get("Cookie", "")).get("csrc_session")
         known = morsel is not None and morsel.value in self.server.sessions
-        if not known or self.headers.get("Referer") != f"http://{self.host}{item.path}" or item.table is None:
+        if not known or self.headers.get("Referer") != f"http://{self.host}{item.path}":
             self._html(BLOCKED)
             return
+        if item.docx:
+            kind = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+            self._send(content.docx_bytes(item.docx), kind)
+            return
+        assert item.table is not None
         kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
         self._send(content.table_xlsx(*item.table), kind)
 
@@ -248,11 +256,18 @@ class Handler(BaseHTTPRequestHandler):
         self._send(text.encode(), "text/html; charset=utf-8", headers, status)
 
     def _send(self, body: bytes, kind: str, headers: dict[str, str] | None = None, status: int = 200) -> None:
+        sent = dict(headers or {})
+        if self.state.get("etags") and status == 200:
+            sent["ETag"] = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+            if self.headers.get("If-None-Match") == sent["ETag"]:
+                status, body = 304, b""
+                self.server.unchanged.append(self.path)
+        headers = sent
         try:
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
-            for name, value in (headers or {}).items():
+            for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
@@ -271,6 +286,7 @@ class Site(ThreadingHTTPServer):
         self.state_file = state_file
         self.sessions: set[str] = set()
         self.requests: list[str] = []
+        self.unchanged: list[str] = []
         self.struck = 0
         self.streamed = 0
         self.stopping = threading.Event()

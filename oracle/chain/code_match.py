@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from oracle.chain.artifacts import artifact
 
-__all__ = ["created_by", "immutables", "same_code"]
+__all__ = ["created_by", "immutables", "known_build", "same_code"]
+
+#: The tokens that this version ships.
+_TOKENS = ("AssetBackedToken",)
 
 
 def _places(name: str) -> list[slice]:
@@ -20,6 +23,11 @@ def same_code(name: str, code: bytes) -> bool:
     for place in _places(name):
         expected[place] = found[place] = bytes(place.stop - place.start)
     return expected == found
+
+
+def known_build(code: bytes) -> str | None:
+    """The name of the token contract whose code this is, or None."""
+    return next((name for name in _TOKENS if same_code(name, code)), None)
 
 
 def immutables(name: str, code: bytes) -> set[bytes]:

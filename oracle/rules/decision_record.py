@@ -1,0 +1,244 @@
+"""A decision as a document, `decision/v1`: everything it was made from and what came out, in canonical JSON (RFC 8785).
+
+    schema, kind, decidedAt, software      "decision/v1"; "approval" or "update"; seconds since 1970; name/version
+    operator, chain                        who decided; the registry's id and address, and the filing's state there
+    ruleset                                version and hash of the rules
+    sources                                how each source was configured, without what only concerns time and load
+    dossierHash, case                      the dossier by hash; policy, observations, facts of the chain, other inputs
+    proposed, digest                       what was to be signed, and its EIP-712 digest
+    inputs                                 SHA-256 of the canonical dossier and of each part above that is an input
+    outcome                                approved, verdicts, failed, differences
+
+A field of the case that has its default is left out, so a record stays valid when a case learns to hold more. Dossiers
+are named by `dossierHash` and not repeated. Pure: an auditor rebuilds the document with `build` and compares bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from typing import Any, Literal, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
+
+from oracle.domain.approval import FilingApproval, FilingUpdate
+from oracle.domain.canonical import canonical_bytes
+from oracle.domain.dossier import Dossier
+from oracle.domain.fields import Address
+from oracle.errors import InputError
+from oracle.rules.case import Case
+from oracle.rules.decision import Decision, FilingOnChain, decide_approval, decide_update
+from oracle.rules.table import RULESET_VERSION, ruleset_hash
+
+__all__ = ["SCHEMA", "Circumstances", "build", "decide", "dossier_hashes", "read", "signed_envelope", "without_floats"]
+
+SCHEMA = "decision/v1"
+
+Kind = Literal["approval", "update"]
+Proposal = FilingApproval | FilingUpdate
+
+_PROPOSALS: dict[str, type[FilingApproval] | type[FilingUpdate]] = {"approval": FilingApproval, "update": FilingUpdate}
+_HINTS = get_type_hints(Case)
+_DOSSIERS = tuple[Dossier, ...]
+_CHAIN = TypeAdapter(FilingOnChain)
+_ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
+#: These two stand in the document by themselves.
+_OUTSIDE = ("dossier", "now")
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What a decision was made in, apart from its case: all that `build` cannot compute.
+
+    `chain` is the filing's state at `registry`; `sources` are JSON-ready; `digest` is 0x-hex of the EIP-712 digest.
+    """
+
+    kind: Kind
+    operator: str
+    chain_id: int
+    registry: str
+    chain: FilingOnChain
+    proposed: Proposal
+    digest: str
+    software: str
+    sources: tuple[Mapping[str, Any], ...] = ()
+
+
+def decide(case: Case, about: Circumstances) -> Decision:
+    """The decision on the proposal, by the function of its kind."""
+    if isinstance(about.proposed, FilingApproval):
+        return decide_approval(case, about.chain_id, about.chain, about.proposed)
+    return decide_update(case, about.chain, about.proposed)
+
+
+def _sha256(value: Any) -> str:
+    return hashlib.sha256(canonical_bytes(value)).hexdigest()
+
+
+def _hash(dossier: Dossier) -> str:
+    return "0x" + dossier.dossier_hash().hex()
+
+
+def without_floats(value: Any) -> Any:
+    """A JSON-ready value without the keys that hold a float: seconds to wait have no exact form, and mean nothing."""
+    if isinstance(value, Mapping):
+        return {key: without_floats(item) for key, item in value.items() if not isinstance(item, float)}
+    if isinstance(value, list | tuple):
+        return [without_floats(item) for item in value if not isinstance(item, float)]
+    return value
+
+
+@cache
+def _adapter(name: str) -> TypeAdapter[Any]:
+    return TypeAdapter(_HINTS[name])
+
+
+def _case_json(case: Case) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for field in fields(Case):
+        value = getattr(case, field.name)
+        if field.name in _OUTSIDE or (field.default is not MISSING and value == field.default):
+            continue
+        if _HINTS[field.name] == _DOSSIERS:
+            found[to_camel(field.name)] = [_hash(item) for item in value]
+        else:
+            dumped = _adapter(field.name).dump_python(value, mode="json", by_alias=True, exclude_none=True)
+            found[to_camel(field.name)] = dumped
+    return found
+
+
+def build(case: Case, about: Circumstances, decision: Decision) -> dict[str, Any]:
+    """The document of a decision. Its bytes are `canonical_bytes` of it."""
+    parts: dict[str, Any] = {
+        "case": _case_json(case),
+        "chain": {
+            "id": about.chain_id,
+            "registry": about.registry,
+            "filing": _CHAIN.dump_python(about.chain, mode="json"),
+        },
+        "proposed": about.proposed.model_dump(mode="json", by_alias=True),
+        "sources": [dict(item) for item in about.sources],
+    }
+    hashes = {name: _sha256(part) for name, part in parts.items()}
+    return {
+        "schema": SCHEMA,
+        "kind": about.kind,
+        "decidedAt": case.now,
+        "software": about.software,
+        "operator": about.operator,
+        "ruleset": {"version": RULESET_VERSION, "hash": "0x" + ruleset_hash(case.policy).hex()},
+        "dossierHash": _hash(case.dossier),
+        **parts,
+        "digest": about.digest,
+        "inputs": {"dossier": hashlib.sha256(case.dossier.canonical()).hexdigest(), **hashes},
+        "outcome": decision.as_json(),
+    }
+
+
+def signed_envelope(document: Mapping[str, Any], operator: str, signature: bytes) -> dict[str, Any]:
+    """The signed decision as it is stored and served."""
+    return {
+        "decision": dict(document),
+        "signature": {"operator": operator, "scheme": "eip191", "signature": "0x" + signature.hex()},
+    }
+
+
+def dossier_hashes(document: Mapping[str, Any]) -> list[str]:
+    """The `dossierHash` of every dossier a replay needs, that of the decision first."""
+    case = document.get("case")
+    found = [document.get("dossierHash")]
+    for name, hint in _HINTS.items():
+        listed = case.get(to_camel(name)) if isinstance(case, Mapping) else None
+        if hint == _DOSSIERS and isinstance(listed, list):
+            found += listed
+    return [name for name in found if isinstance(name, str)]
+
+
+def read(document: Any, dossiers: Mapping[str, Dossier]) -> tuple[Case, Circumstances]:
+    """The case and circumstances of a document, its dossiers taken from `dossiers` by their hash.
+
+    InputError names the field that is missing or wrong, or the dossier that is not given.
+    """
+    if not isinstance(document, Mapping) or document.get("schema") != SCHEMA:
+        raise InputError(f"not a {SCHEMA} document", where="schema", remedy="give a decision as the node serves it")
+    kind = document.get("kind")
+    if kind not in _PROPOSALS:
+        raise InputError(f"unknown kind {str(kind)[:40]!r}", where="kind", remedy="use the software that made it")
+    chain = _object(document, "chain")
+    about = Circumstances(
+        kind=kind,
+        operator=_checked(_ADDRESS, document.get("operator"), "operator"),
+        chain_id=_value(chain, "id", int, "chain.id"),
+        registry=_checked(_ADDRESS, chain.get("registry"), "chain.registry"),
+        chain=_checked(_CHAIN, chain.get("filing"), "chain.filing"),
+        proposed=_checked(TypeAdapter(_PROPOSALS[kind]), document.get("proposed"), "proposed"),
+        digest=_value(document, "digest", str),
+        software=_value(document, "software", str),
+        sources=tuple(_objects(document, "sources")),
+    )
+    given = _object(document, "case")
+    values: dict[str, Any] = {
+        "now": _value(document, "decidedAt", int),
+        "dossier": _dossier(document.get("dossierHash"), dossiers, "dossierHash"),
+    }
+    for name, hint in _HINTS.items():
+        key = to_camel(name)
+        if name in _OUTSIDE or key not in given:
+            continue
+        where = f"case.{key}"
+        if hint == _DOSSIERS:
+            listed = _value(given, key, list, where)
+            values[name] = tuple(_dossier(item, dossiers, where) for item in listed)
+        else:
+            values[name] = _checked(_adapter(name), given[key], where)
+    missing = [field.name for field in fields(Case) if field.default is MISSING and field.name not in values]
+    if missing:
+        raise InputError("missing", where=f"case.{to_camel(missing[0])}", remedy="restore the decision from a backup")
+    return Case(**values), about
+
+
+def _dossier(name: Any, dossiers: Mapping[str, Dossier], where: str) -> Dossier:
+    found = dossiers.get(name) if isinstance(name, str) else None
+    if found is None:
+        raise InputError(
+            f"the dossier {str(name)[:80]} is not among those given",
+            where=where,
+            remedy="give it with --dossier, or name the store that holds it with --evidence",
+        )
+    return found
+
+
+def _value(document: Mapping[str, Any], key: str, kind: type[Any], where: str | None = None) -> Any:
+    value = document.get(key)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise InputError(
+            "missing, or of the wrong type", where=where or key, remedy="restore the decision from a backup"
+        )
+    return value
+
+
+def _object(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = _value(document, key, dict)
+    return found
+
+
+def _objects(document: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]:
+    found: list[Any] = _value(document, key, list)
+    if not all(isinstance(item, dict) for item in found):
+        raise InputError("not a list of objects", where=key, remedy="restore the decision from a backup")
+    return found
+
+
+def _checked(adapter: TypeAdapter[Any], value: Any, where: str) -> Any:
+    try:
+        # As JSON, where dates are texts and tuples are lists; as Python values the strict models would refuse both.
+        return adapter.validate_json(canonical_bytes(value))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        path = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            first["msg"], where=f"{where}.{path}" if path else where, remedy="restore the decision from a backup"
+        ) from None

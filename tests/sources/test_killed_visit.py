@@ -1,0 +1,60 @@
+"""A process that dies between fetching and deciding loses nothing it has seen."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from oracle.evidence.store import EvidenceStore
+from tests.standin.csrc_site import CsrcSite
+
+NUMBER = "国合函〔2026〕886号"
+COMPANY = "苏州恒信供应链管理有限公司"
+
+#: A visit whose parser never returns: it says so, and waits for its end.
+CHILD = """
+import sys, time
+from datetime import UTC, datetime
+from pathlib import Path
+from oracle.domain.filing import FilingQuery
+from oracle.evidence.store import EvidenceStore
+from oracle.sources import csrc
+
+folder, url, step, number, name = sys.argv[1:]
+
+def stop(*_):
+    print("fetched, nothing parsed yet", flush=True)
+    time.sleep(60)
+
+setattr(csrc, step, stop)
+config = csrc.CsrcConfig(base_url=url, table_channels=["c900001"], notice_channels=["c900002"])
+source = csrc.CsrcSource(config, EvidenceStore(Path(folder)), lambda: datetime.now(UTC))
+source.observe(FilingQuery(number=number, entity_name=name))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", ("parse_channel", "parse_list", "parse_notice", "parse_table"))
+def test_visit__killed_before_it_parses__every_exchange_is_there(site: CsrcSite, tmp_path: Path, step: str) -> None:
+    site.publish_notice(number=NUMBER, company=COMPANY, units=10, amount="100", issued_on="2026-11-20")
+    site.set_row_status(COMPANY, "补充材料")
+    folder = tmp_path / "killed"
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(folder), site.url, step, NUMBER, COMPANY], stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout
+    with child.stdout:
+        assert child.stdout.readline() == "fetched, nothing parsed yet\n"
+        os.kill(child.pid, signal.SIGKILL)
+        assert child.wait(timeout=10) == -signal.SIGKILL
+    store = EvidenceStore(folder)
+    exchanges = [store.exchange(name) for name in store.hashes()]
+    assert site.site
+    assert sorted(item.url.removeprefix(site.url) for item in exchanges) == sorted(site.site.requests)
+    assert all(item.body and item.status for item in exchanges if not item.url.endswith("robots.txt"))
+    assert {warc for _, warc in store.index_entries()} == set(store.hashes())

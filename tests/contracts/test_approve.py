@@ -125,6 +125,7 @@ def test_approve__window_without_a_second__refused(gate: Gate, offset: int) -> N
 def test_approve__window_of_one_second__accepted(gate: Gate) -> None:
     until = START + 10 * DAY
     gate.send(gate.approve(gate.approval(validAfter=until - 1, validUntil=until)))
+    assert gate.registry.functions.filingState(gate.filing).call()[1:3] == [until - 1, until]
 
 
 def test_approve__window_ends_now__refused_and_a_second_earlier_accepted(gate: Gate) -> None:
@@ -211,6 +212,7 @@ def test_approve__token_without_readable_decimals__refused(gate: Gate, answer: b
 def test_approve__least_and_most_decimals__accepted(gate: Gate, decimals: int) -> None:
     token = gate.chain.deploy("OddDecimals", decimals.to_bytes(32, "big"), False)
     gate.send(gate.approve(gate.approval(Tranche(token.address, decimals=decimals))))
+    assert gate.registry.functions.filingOf(token.address).call() == gate.filing
 
 
 def test_approve__cap_zero_or_too_large__refused(gate: Gate) -> None:

@@ -100,6 +100,10 @@ def test_mint__past_the_compliance_contract__is_found_out_until_as_much_is_burnt
     stack.send_mint(5)
     ground.send(token.setCompliance(stack.parts["compliance"].address), stack.operator)
     assert_refused(stack.refusal(1), "MintNotSeen", 1, 10, 16)
+    pretended = called_by_compliance(stack, stack.adapter.functions.moduleBurnAction(stack.holder, 1))
+    ground.send(pretended, stack.operator)
+    assert stack.adapter.functions.supplySeen().call() == 10
+    assert_refused(stack.refusal(1), "MintNotSeen", 1, 10, 16)
     ground.send(stack.burn(5), stack.burner)
     stack.send_mint(1)
     assert (stack.issued, stack.supply) == (11, 11)

@@ -27,14 +27,19 @@ from oracle.domain.units import format_units, parse_units
 from oracle.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from web3 import Web3
+    from web3.types import TxReceipt
 
     from oracle.chain.deployment import DeployedToken, Deployment
     from oracle.chain.overview import FilingOverview
     from oracle.chain.registry import TrancheState
+    from oracle.collector.proposal import Proposal, Proposed
     from oracle.collector.quorum import Quorum
+    from oracle.domain.approval import OperatorSignature
 
-__all__ = ["approve", "deploy", "mint", "mint_batch", "quorum_lines", "status"]
+__all__ = ["approve", "conclude", "deploy", "mint", "mint_batch", "quorum_lines", "status"]
 
 
 def shown_time(seconds: int) -> str:
@@ -62,6 +67,31 @@ def quorum_lines(quorum: Quorum) -> list[str]:
         ]
     lines.append(f"  {len(quorum.signatures)} of {quorum.threshold} needed signatures")
     return lines
+
+
+def conclude(
+    ctx: click.Context,
+    as_json: bool,
+    name: str,
+    proposed: Proposed[Proposal],
+    submit: Callable[[tuple[OperatorSignature, ...]], TxReceipt],
+    told: str,
+) -> None:
+    """Submit what a quorum signed and print it, `proposed` under the key `name`; exit 1 where no quorum was reached."""
+    change = proposed.proposal
+    content: dict[str, Any] = {
+        "digest": "0x" + proposed.digest.hex(),
+        name: change.model_dump(mode="json", by_alias=True),
+        **proposed.quorum.as_json(),
+        "transaction": None,
+    }
+    if not proposed.quorum.reached:
+        emit(as_json, content, ["refused", *quorum_lines(proposed.quorum)])
+        ctx.exit(1)
+    receipt = submit(proposed.quorum.require())
+    content["transaction"] = "0x" + bytes(receipt["transactionHash"]).hex()
+    done = f"{told}, sequence {change.sequence}, transaction {content['transaction']}, gas {receipt['gasUsed']:,}"
+    emit(as_json, content, [*quorum_lines(proposed.quorum), done])
 
 
 @click.command()
@@ -180,24 +210,14 @@ def approve(
         now=int(time.time()),
         window_seconds=int(hours * 3600),
     )
-    approval = proposed.proposal
-    content: dict[str, Any] = {
-        "digest": "0x" + proposed.digest.hex(),
-        "approval": approval.model_dump(mode="json", by_alias=True),
-        **proposed.quorum.as_json(),
-        "transaction": None,
-    }
-    if not proposed.quorum.reached:
-        emit(as_json, content, ["refused", *quorum_lines(proposed.quorum)])
-        ctx.exit(1)
-    receipt = registry.approve(sender, approval, proposed.quorum.require())
-    content["transaction"] = w3.to_hex(receipt["transactionHash"])
-    lines = [
-        *quorum_lines(proposed.quorum),
-        f"approved until {shown_time(approval.valid_until)}, sequence {approval.sequence},"
-        f" transaction {content['transaction']}, gas {receipt['gasUsed']:,}",
-    ]
-    emit(as_json, content, lines)
+    conclude(
+        ctx,
+        as_json,
+        "approval",
+        proposed,
+        lambda given: registry.approve(sender, proposed.proposal, given),
+        f"approved until {shown_time(proposed.proposal.valid_until)}",
+    )
 
 
 def _must_be_writable(target: Path) -> None:

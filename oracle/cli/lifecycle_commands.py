@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 
 import click
 
-from oracle.cli.issuer_commands import quorum_lines, shown_time
+from oracle.cli.issuer_commands import conclude, shown_time
 from oracle.cli.options import (
     DEFAULT_HOURS,
     deployment_of,
@@ -156,25 +155,9 @@ def _by_quorum(name: str, status: str, text: str) -> click.Command:
             window_seconds=int(hours * 3600),
         )
         change = proposed.proposal
-        content: dict[str, Any] = {
-            "digest": "0x" + proposed.digest.hex(),
-            "update": change.model_dump(mode="json", by_alias=True),
-            **proposed.quorum.as_json(),
-            "transaction": None,
-        }
-        if not proposed.quorum.reached:
-            emit(as_json, content, ["refused", *quorum_lines(proposed.quorum)])
-            ctx.exit(1)
-        receipt = registry.update(sender, change, proposed.quorum.require())
-        content["transaction"] = w3.to_hex(receipt["transactionHash"])
         until = f" until {shown_time(change.valid_until)}" if change.valid_until else ""
-        emit(
-            as_json,
-            content,
-            [
-                *quorum_lines(proposed.quorum),
-                f"{status}{until}, sequence {change.sequence}, transaction {content['transaction']}",
-            ],
+        conclude(
+            ctx, as_json, "update", proposed, lambda given: registry.update(sender, change, given), f"{status}{until}"
         )
 
     return command

@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 
 from oracle.domain.canonical import parse_json
 from oracle.domain.fields import Text
-from oracle.domain.filing import FilingQuery, Observation, ObservationKind
+from oracle.domain.filing import FilingQuery, Observation
 from oracle.domain.names import fold_name, fold_number
 from oracle.errors import InputError, UnreachableError
 from oracle.evidence.store import EvidenceStore
@@ -27,7 +27,7 @@ from oracle.sources.labelled_fields import DRIFT
 from oracle.sources.parse_error import ParseError
 from oracle.sources.register_rows import MAX_ROWS
 from oracle.sources.sightings import failure
-from oracle.sources.stated_filing import FIELDS, Stated, Vocabulary, concerns, read_stated
+from oracle.sources.stated_filing import FIELDS, Stated, Vocabulary, concerns, read_stated, stated_facts
 
 __all__ = ["PARSER_VERSION", "HttpJsonConfig", "HttpJsonSource", "stated_in"]
 
@@ -160,19 +160,13 @@ class HttpJsonSource:
         return {self._config.auth_header: self._config.auth_prefix + secret}
 
     def _seen_as(self, row: Stated | None, document: Document) -> Observation:
-        facts: dict[str, Any] = {"kind": ObservationKind.ABSENCE}
-        if row is not None:
-            facts = {"kind": row.kind, "status": row.status, "raw_status": row.raw_status, "record": row.record}
-            if row.status is None:
-                facts["detail"] = f"the vocabulary does not know {row.raw_status[:100]!r}"
         return Observation(
             source=self.name,
             level=self._config.level,
             fetched_at=document.fetched_at,
-            as_of=row.record.decision_date if row is not None and row.record is not None else None,
             url=document.url,
             http_status=document.http_status,
             sha256=document.sha256,
             parser_version=PARSER_VERSION,
-            **facts,
+            **stated_facts(row),
         )

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
 from oracle.domain.fields import Address, Text
-from oracle.domain.filing import FilingQuery, Observation, ObservationKind
+from oracle.domain.filing import FilingQuery, Observation
 from oracle.errors import UnreachableError
 from oracle.evidence.store import EvidenceStore
 from oracle.sources.detached_signature import Recover, Signed, minisign_key, verify
@@ -23,7 +23,7 @@ from oracle.sources.parse_error import ParseError
 from oracle.sources.register_rows import Format, read_rows
 from oracle.sources.seen_before import SeenBefore
 from oracle.sources.sightings import CLOCK_SKEW, failure
-from oracle.sources.stated_filing import FIELDS, Stated, Vocabulary, concerns, read_stated
+from oracle.sources.stated_filing import FIELDS, Stated, Vocabulary, concerns, read_stated, stated_facts
 
 __all__ = ["PARSER_VERSION", "RegistryFileConfig", "RegistryFileSource", "SignedFileConfig", "checked", "rows_of"]
 
@@ -149,16 +149,10 @@ class RegistryFileSource:
         return [self._seen_as(found[0] if found else None, document, signature, signed)]
 
     def _seen_as(self, row: Stated | None, register: Document, signature: Document, signed: Signed) -> Observation:
-        facts: dict[str, Any] = {"kind": ObservationKind.ABSENCE}
-        if row is not None:
-            facts = {"kind": row.kind, "status": row.status, "raw_status": row.raw_status, "record": row.record}
-            if row.status is None:
-                facts["detail"] = f"the vocabulary does not know {row.raw_status[:100]!r}"
         return Observation(
             source=self.name,
             level=self._config.level,
             fetched_at=register.fetched_at,
-            as_of=row.record.decision_date if row is not None and row.record is not None else None,
             url=register.url,
             http_status=register.http_status,
             sha256=register.sha256,
@@ -166,5 +160,5 @@ class RegistryFileSource:
             title=f"register signed by {signed.key}",
             published_str=signed.issued_at.isoformat(),
             parser_version=PARSER_VERSION,
-            **facts,
+            **stated_facts(row),
         )

@@ -23,7 +23,7 @@ from oracle.sources.csrc_wording import State
 from oracle.sources.parse_error import ParseError
 from oracle.sources.published_values import XLSX_DAY_ZERO, parse_date, parse_quantity, plain_decimal, squeezed
 
-__all__ = ["DEFAULT_VOCABULARY", "FIELDS", "Stated", "Vocabulary", "concerns", "read_stated"]
+__all__ = ["DEFAULT_VOCABULARY", "FIELDS", "Stated", "Vocabulary", "concerns", "read_stated", "stated_facts"]
 
 #: The names of the fields, in a register's header and as keys of a mapping.
 FIELDS = ("number", "entityName", "uscc", "status", "decisionDate", "units", "amount", "ccy", "validUntil")
@@ -173,3 +173,19 @@ def _day(name: str, value: Any) -> date | None:
     if not isinstance(value, str):
         raise ParseError(f"{name} is {type(value).__name__}, not a date", remedy=_REMEDY)
     return parse_date(value[:_LONGEST])
+
+
+def stated_facts(row: Stated | None) -> dict[str, Any]:
+    """The fields of an Observation that a stated row decides; ABSENCE where there is none."""
+    if row is None:
+        return {"kind": ObservationKind.ABSENCE}
+    facts: dict[str, Any] = {
+        "kind": row.kind,
+        "status": row.status,
+        "raw_status": row.raw_status,
+        "record": row.record,
+        "as_of": row.record.decision_date if row.record is not None else None,
+    }
+    if row.status is None:
+        facts["detail"] = f"the vocabulary does not know {row.raw_status[:100]!r}"
+    return facts

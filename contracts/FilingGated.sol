@@ -10,7 +10,7 @@ import {IFilingRegistry} from "./interfaces/IFilingRegistry.sol";
  * @title FilingGated
  * @notice Mix-in for an ERC-20: whatever the token's own code does, a mint draws on its filing or fails.
  * @dev The gate stands in `_update`, the one place where the base token creates supply, so that a mint added by a
- * derived token passes it as well. A batch draws its sum once and the mints inside it use that up: see {drawnAtOnce}.
+ * derived token passes it as well. {_mintAll} draws the sum of a batch once.
  *
  * What it does NOT do: it does not decide who may mint (that is the derived token's access control) and restricts no
  * transfer and no burn. It cannot stop a derived contract that overrides `_update` without calling `super`, or that
@@ -18,27 +18,10 @@ import {IFilingRegistry} from "./interfaces/IFilingRegistry.sol";
  * was issued.
  */
 abstract contract FilingGated is IFilingGated, ERC20 {
+    /// @dev Bounds the loops over holders.
+    uint256 private constant MAX_BATCH = 256;
+
     IFilingRegistry private immutable _registry;
-
-    /// @dev Inside a batch one more than what is left of it, otherwise zero.
-    uint256 private transient _batch;
-
-    /**
-     * @dev Draws `total` from the registry once, for all mints in the function's body.
-     *
-     * Requirements:
-     *
-     * - not inside another batch;
-     * - the registry lets the token issue `total`;
-     * - the body mints exactly `total`.
-     *
-     * @param total Sum of what the body mints.
-     */
-    modifier drawnAtOnce(uint256 total) {
-        _beginBatch(total);
-        _;
-        _endBatch();
-    }
 
     /**
      * @dev Binds the token to a registry for good.
@@ -68,43 +51,52 @@ abstract contract FilingGated is IFilingGated, ERC20 {
     }
 
     /**
-     * @dev Draws every mint from the registry, or from the batch that is under way.
+     * @dev Draws every mint from the registry.
      * @param from Holder who gives, zero for a mint.
      * @param to Holder who receives, zero for a burn.
      * @param value Amount in base units.
      */
     function _update(address from, address to, uint256 value) internal virtual override {
         if (from == address(0)) {
-            _draw(value);
+            _registry.consume(value);
         }
         super._update(from, to, value);
     }
 
-    /// @dev Takes `amount` from the batch under way, or from the registry if there is none.
-    function _draw(uint256 amount) private {
-        uint256 batch = _batch;
-        if (batch == 0) {
-            _registry.consume(amount);
-            return;
+    /**
+     * @dev Mints to several holders, drawing the sum from the registry once.
+     *
+     * NOTE: What a derived contract adds to `_update` is not done here. One that asks more of a holder must ask it of
+     * all of them before.
+     *
+     * Requirements:
+     *
+     * - as many amounts as holders, at least one and at most 256;
+     * - no holder and no amount is zero;
+     * - the registry lets the token issue the sum.
+     *
+     * Emits a {IERC20-Transfer} event for each holder.
+     *
+     * @param to Holders; one may appear more than once.
+     * @param amounts Amounts in base units, in the order of `to`.
+     */
+    function _mintAll(address[] calldata to, uint256[] calldata amounts) internal {
+        uint256 count = to.length;
+        require(count == amounts.length, BatchLengthMismatch(count, amounts.length));
+        require(count <= MAX_BATCH, BatchTooLong(count, MAX_BATCH));
+        uint256 total = 0;
+        for (uint256 i = 0; i < count; ++i) {
+            address holder = to[i];
+            uint256 amount = amounts[i];
+            require(holder != address(0), ERC20InvalidReceiver(holder));
+            // The registry will be asked for the sum only.
+            require(amount != 0, IFilingRegistry.ZeroAmount());
+            super._update(address(0), holder, amount);
+            // Cannot overflow: the base token has added it to the supply, which did not.
+            unchecked {
+                total += amount;
+            }
         }
-        // The registry refuses a mint of zero; inside a batch it is not asked.
-        require(amount != 0, IFilingRegistry.ZeroAmount());
-        // Cannot underflow: batch is at least one here, and amount is less in the second line.
-        unchecked {
-            require(amount < batch, MintExceedsBatch(amount, batch - 1));
-            _batch = batch - amount;
-        }
-    }
-
-    function _beginBatch(uint256 total) private {
-        require(_batch == 0, BatchInProgress());
         _registry.consume(total);
-        _batch = total + 1;
-    }
-
-    function _endBatch() private {
-        uint256 batch = _batch;
-        require(batch == 1, BatchNotMinted(batch - 1));
-        _batch = 0;
     }
 }

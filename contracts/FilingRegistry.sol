@@ -6,46 +6,49 @@ import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IER
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
 import {OracleCommittee} from "./OracleCommittee.sol";
+import {
+    FilingKey,
+    FilingWord,
+    TrancheWord,
+    digestTag,
+    filingKey,
+    packFiling,
+    packTranche
+} from "./PackedState.sol";
 import {IFilingRegistry} from "./interfaces/IFilingRegistry.sol";
 import {IOracleCommittee} from "./interfaces/IOracleCommittee.sol";
-
-/// @dev First eight bytes of a filing's hash, by which storage knows it; made by `FilingRegistry` only.
-type FilingKey is uint64;
 
 /**
  * @title FilingRegistry
  * @notice Lets a token be minted only under a filing that a quorum of oracle operators has approved, up to a cumulative
  * cap, inside a window that always ends, and not while any one operator has it suspended.
  * @dev The rule is that silence stops minting: no value stands for "for ever", and an approval that nobody renews
- * expires. A mint is decided by one slot for its token and one for its filing, and writes the first; the filing's full
- * hash is read for the event. Other hashes live in events only, from which all state can be rebuilt.
+ * expires. A mint is decided by one slot for its token and one for its filing, and writes the first. Hashes of what was
+ * approved live in events only, from which all state can be rebuilt.
  *
- * What it does NOT do: it has no owner, no proxy, and no way to mint, move or freeze tokens. It does not know whether
- * the operators told the truth about the filing. It does not stop transfers or burns, and it holds no token to its word
- * that it mints what it consumed (that is `FilingGated`'s part).
+ * What it does NOT do: it has no proxy, and no way to mint, move or freeze tokens. Its owner changes the committee as
+ * far as `OracleCommittee` lets it and can name a successor for indexers, which does nothing here; it can neither
+ * approve nor suspend. It does not know whether the operators told the truth about the filing. It does not stop
+ * transfers or burns, and it holds no token to its word that it mints what it consumed (that is `FilingGated`'s part).
  */
 contract FilingRegistry is IFilingRegistry, OracleCommittee, EIP712, ERC165 {
-    /// @dev One slot. Bound to a filing if `cap` is not zero.
-    struct TrancheSlot {
-        uint96 cap;
-        uint96 issued;
-        FilingKey key;
-    }
-
-    /// @dev One slot. `tag` is the end of the digest applied last, so that a repeat is known; zero after a suspension.
-    struct FilingSlot {
-        FilingStatus status;
-        uint48 validAfter;
-        uint48 validUntil;
-        uint64 sequence;
-        uint88 tag;
+    /// @dev One slot, in a struct so that its place is worked out once a mint.
+    struct TrancheRecord {
+        TrancheWord word;
     }
 
     /// @dev Bounds the loops over tranches.
     uint256 private constant MAX_TRANCHES = 32;
 
+    /// @dev Bounds the loop over approvals.
+    uint256 private constant MAX_BATCH = 32;
+
     /// @dev Largest value of `maxValidity`; far below what 48 bits of time hold.
     uint64 private constant MAX_VALIDITY_LIMIT = 3650 days;
+
+    string private constant NAME = "FilingRegistry";
+
+    string private constant VERSION = "1";
 
     bytes32 private constant TRANCHE_TYPEHASH = keccak256("Tranche(address token,uint256 cap,uint8 decimals)");
 
@@ -67,25 +70,24 @@ contract FilingRegistry is IFilingRegistry, OracleCommittee, EIP712, ERC165 {
 
     uint64 private immutable _maxValidity;
 
-    mapping(address token => TrancheSlot) private _tranches;
-    mapping(FilingKey key => FilingSlot) private _filings;
+    mapping(address token => TrancheRecord) private _tranches;
+    mapping(FilingKey key => FilingWord) private _filings;
     mapping(FilingKey key => bytes32 filing) private _filingOfKey;
+    address private _successor;
 
     /**
      * @dev Requirements:
      *
-     * - `operators_` and `threshold_` make a committee;
+     * - `committee` can be one: see {OracleCommittee};
      * - `maxValidity_` is more than zero and at most 3650 days.
      *
-     * @param operators_ The oracle operators.
-     * @param threshold_ How many of them must sign.
+     * @param committee Owner, operators, threshold and times of the committee.
      * @param maxValidity_ Longest time from now, in seconds, that a window may end.
      */
     constructor(
-        address[] memory operators_,
-        uint256 threshold_,
+        CommitteeConfig memory committee,
         uint64 maxValidity_
-    ) OracleCommittee(operators_, threshold_) EIP712("FilingRegistry", "1") {
+    ) OracleCommittee(committee) EIP712(NAME, VERSION) {
         require(
             maxValidity_ != 0 && maxValidity_ <= MAX_VALIDITY_LIMIT,
             InvalidMaxValidity(maxValidity_, MAX_VALIDITY_LIMIT)
@@ -95,73 +97,55 @@ contract FilingRegistry is IFilingRegistry, OracleCommittee, EIP712, ERC165 {
 
     /// @inheritdoc IFilingRegistry
     function approve(FilingApproval calldata approval, OperatorSignature[] calldata signatures) external {
-        require(approval.filing != bytes32(0), ZeroFiling());
-        uint256 count = approval.tranches.length;
-        require(count != 0 && count <= MAX_TRANCHES, InvalidTrancheCount(count, MAX_TRANCHES));
-        (FilingKey key, bool known) = _lookUp(approval.filing);
-        bytes32 digest = approvalDigest(approval);
-        FilingSlot memory slot = _read(key);
-        if (_isRepeat(slot, approval.sequence, digest)) {
-            return;
-        }
-        _requireNext(approval.filing, slot, approval.sequence);
-        _requireNotFinal(approval.filing, slot.status);
-        require(slot.status != FilingStatus.Suspended, FilingIsSuspended(approval.filing));
-        _requireWindow(approval.validAfter, approval.validUntil);
-        _requireTranches(key, approval.tranches);
-        _requireQuorum(digest, signatures);
+        _approve(approval, signatures);
+    }
 
-        if (!known) {
-            _filingOfKey[key] = approval.filing;
+    /// @inheritdoc IFilingRegistry
+    function approveBatch(
+        FilingApproval[] calldata approvals,
+        OperatorSignature[][] calldata signatures
+    ) external {
+        uint256 count = approvals.length;
+        require(count != 0 && count <= MAX_BATCH, InvalidBatchSize(count, MAX_BATCH));
+        require(signatures.length == count, SignatureListsMismatch(count, signatures.length));
+        for (uint256 i = 0; i < count; ++i) {
+            _approve(approvals[i], signatures[i]);
         }
-        slot.status = FilingStatus.Approved;
-        // The times fit: neither is beyond the end of the window, which was checked.
-        slot.validAfter = uint48(approval.validAfter);
-        slot.validUntil = uint48(approval.validUntil);
-        slot.sequence = approval.sequence;
-        slot.tag = _tag(digest);
-        _write(key, slot);
-        _writeTranches(key, approval.tranches);
-        emit FilingApproved(
-            approval.filing,
-            approval.sequence,
-            approval.dossierHash,
-            approval.recordHash,
-            approval.rulesetHash,
-            approval.validAfter,
-            approval.validUntil,
-            approval.tranches
-        );
     }
 
     /// @inheritdoc IFilingRegistry
     function update(FilingUpdate calldata change, OperatorSignature[] calldata signatures) external {
         bytes32 filing = change.filing;
-        (FilingKey key, FilingSlot memory slot) = _requireKnown(filing);
+        (FilingKey key, FilingWord state) = _requireKnown(filing);
         bytes32 digest = updateDigest(change);
-        if (_isRepeat(slot, change.sequence, digest)) {
+        if (_isRepeat(state, change.sequence, digest)) {
             return;
         }
-        _requireNext(filing, slot, change.sequence);
-        _requireNotFinal(filing, slot.status);
+        _requireNext(filing, state, change.sequence);
+        FilingStatus status = state.status();
+        _requireNotFinal(filing, status);
         require(
             change.status != FilingStatus.None &&
-                (change.status != FilingStatus.Suspended || slot.status == FilingStatus.Approved),
-            InvalidTransition(filing, slot.status, change.status)
+                (change.status != FilingStatus.Suspended || status == FilingStatus.Approved),
+            InvalidTransition(filing, status, change.status)
         );
+        uint64 validUntil = state.validUntil();
         if (change.status == FilingStatus.Approved) {
-            _requireWindow(slot.validAfter, change.validUntil);
-            // Fits: checked with the window.
-            slot.validUntil = uint48(change.validUntil);
+            validUntil = change.validUntil;
+            _requireWindow(state.validAfter(), validUntil);
         } else {
             require(change.validUntil == 0, UnexpectedValidUntil(filing, change.validUntil));
         }
         _requireQuorum(digest, signatures);
 
-        slot.status = change.status;
-        slot.sequence = change.sequence;
-        slot.tag = _tag(digest);
-        _write(key, slot);
+        // The end of the window fits: checked with the window.
+        _filings[key] = packFiling(
+            change.status,
+            state.validAfter(),
+            validUntil,
+            change.sequence,
+            digestTag(digest)
+        );
         emit FilingUpdated(
             filing,
             change.sequence,
@@ -174,69 +158,78 @@ contract FilingRegistry is IFilingRegistry, OracleCommittee, EIP712, ERC165 {
 
     /// @inheritdoc IFilingRegistry
     function suspend(bytes32 filing, bytes32 reason) external {
-        _requireOperator(msg.sender);
-        (FilingKey key, FilingSlot memory slot) = _requireKnown(filing);
-        if (slot.status != FilingStatus.Suspended) {
-            _suspend(filing, key, slot, msg.sender, reason);
+        _requireCurrent(msg.sender);
+        (FilingKey key, FilingWord state) = _requireKnown(filing);
+        if (state.status() != FilingStatus.Suspended) {
+            _suspend(filing, key, state, msg.sender, reason);
         }
     }
 
     /// @inheritdoc IFilingRegistry
     function suspendBySig(Suspension calldata s, OperatorSignature calldata signature) external {
         _requireOperatorSignature(suspensionDigest(s), 0, signature.operator, signature.signature);
-        (FilingKey key, FilingSlot memory slot) = _requireKnown(s.filing);
-        if (slot.status != FilingStatus.Suspended) {
-            require(s.sequence == slot.sequence, WrongSequence(s.filing, s.sequence, slot.sequence));
-            _suspend(s.filing, key, slot, signature.operator, s.reason);
+        (FilingKey key, FilingWord state) = _requireKnown(s.filing);
+        if (state.status() != FilingStatus.Suspended) {
+            require(s.sequence == state.sequence(), WrongSequence(s.filing, s.sequence, state.sequence()));
+            _suspend(s.filing, key, state, signature.operator, s.reason);
         }
     }
 
     /// @inheritdoc IFilingRegistry
     function consume(uint256 amount) external {
-        TrancheSlot storage stored = _tranches[msg.sender];
-        TrancheSlot memory tranche = stored;
-        bytes memory refusal = _refusal(msg.sender, tranche, amount);
-        if (refusal.length != 0) {
-            assembly ("memory-safe") {
-                revert(add(refusal, 0x20), mload(refusal))
-            }
+        TrancheRecord storage stored = _tranches[msg.sender];
+        TrancheWord tranche = stored.word;
+        bytes4 reason = _refusal(tranche, amount);
+        if (reason != 0) {
+            _refuse(reason, msg.sender, tranche, amount);
         }
         uint256 issued;
         // Cannot overflow: the sum is at most the cap.
         unchecked {
-            issued = tranche.issued + amount;
+            issued = tranche.issued() + amount;
         }
-        stored.issued = uint96(issued);
-        emit Issued(msg.sender, _filingOfKey[tranche.key], amount, issued);
+        stored.word = packTranche(tranche.cap(), issued, tranche.key());
+        emit Issued(msg.sender, FilingKey.unwrap(tranche.key()), amount, issued);
+    }
+
+    /// @inheritdoc IFilingRegistry
+    function announceSuccessor(address newSuccessor) external onlyOwner {
+        _successor = newSuccessor;
+        emit SuccessorAnnounced(newSuccessor);
     }
 
     /// @inheritdoc IFilingRegistry
     function canIssue(address token, uint256 amount) external view returns (bool allowed, bytes4 reason) {
-        bytes memory refusal = _refusal(token, _tranches[token], amount);
-        return (refusal.length == 0, bytes4(refusal));
+        reason = _refusal(_tranches[token].word, amount);
+        return (reason == 0, reason);
     }
 
     /// @inheritdoc IFilingRegistry
     function filingOf(address token) public view returns (bytes32 filing) {
-        TrancheSlot memory tranche = _tranches[token];
-        return tranche.cap == 0 ? bytes32(0) : _filingOfKey[tranche.key];
+        TrancheWord tranche = _tranches[token].word;
+        return tranche.cap() == 0 ? bytes32(0) : _filingOfKey[tranche.key()];
     }
 
     /// @inheritdoc IFilingRegistry
     function filingState(
         bytes32 filing
     ) external view returns (FilingStatus status, uint64 validAfter, uint64 validUntil, uint64 sequence) {
-        FilingKey key = _key(filing);
+        FilingKey key = filingKey(filing);
         if (_filingOfKey[key] == filing) {
-            FilingSlot memory slot = _read(key);
-            return (slot.status, slot.validAfter, slot.validUntil, slot.sequence);
+            FilingWord state = _filings[key];
+            return (state.status(), state.validAfter(), state.validUntil(), state.sequence());
         }
     }
 
     /// @inheritdoc IFilingRegistry
     function trancheState(address token) external view returns (bytes32 filing, uint256 cap, uint256 issued) {
-        TrancheSlot memory tranche = _tranches[token];
-        return (filingOf(token), tranche.cap, tranche.issued);
+        TrancheWord tranche = _tranches[token].word;
+        return (filingOf(token), tranche.cap(), tranche.issued());
+    }
+
+    /// @inheritdoc IFilingRegistry
+    function successor() external view returns (address) {
+        return _successor;
     }
 
     /// @inheritdoc IFilingRegistry
@@ -293,6 +286,27 @@ contract FilingRegistry is IFilingRegistry, OracleCommittee, EIP712, ERC165 {
         return _hashTypedDataV4(keccak256(abi.encode(SUSPENSION_TYPEHASH, s.filing, s.sequence, s.reason)));
     }
 
+    /**
+     * @inheritdoc IERC5267
+     * @dev Name and version are short constants: the base contract's way of keeping long ones is not needed.
+     */
+    function eip712Domain()
+        public
+        view
+        override
+        returns (
+            bytes1 fields,
+            string memory name,
+            string memory version,
+            uint256 chainId,
+            address verifyingContract,
+            bytes32 salt,
+            uint256[] memory extensions
+        )
+    {
+        return (hex"0f", NAME, VERSION, block.chainid, address(this), bytes32(0), new uint256[](0));
+    }
+
     /// @inheritdoc ERC165
     function supportsInterface(bytes4 interfaceId) public view override returns (bool) {
         return
@@ -302,6 +316,48 @@ contract FilingRegistry is IFilingRegistry, OracleCommittee, EIP712, ERC165 {
             super.supportsInterface(interfaceId);
     }
 
+    /// @dev Applies one approval, or does nothing if it was applied last; see {IFilingRegistry-approve}.
+    function _approve(FilingApproval calldata approval, OperatorSignature[] calldata signatures) private {
+        require(approval.filing != bytes32(0), ZeroFiling());
+        uint256 count = approval.tranches.length;
+        require(count != 0 && count <= MAX_TRANCHES, InvalidTrancheCount(count, MAX_TRANCHES));
+        (FilingKey key, bool known) = _lookUp(approval.filing);
+        bytes32 digest = approvalDigest(approval);
+        FilingWord state = _filings[key];
+        if (_isRepeat(state, approval.sequence, digest)) {
+            return;
+        }
+        _requireNext(approval.filing, state, approval.sequence);
+        _requireNotFinal(approval.filing, state.status());
+        require(state.status() != FilingStatus.Suspended, FilingIsSuspended(approval.filing));
+        _requireWindow(approval.validAfter, approval.validUntil);
+        _requireTranches(key, approval.tranches);
+        _requireQuorum(digest, signatures);
+
+        if (!known) {
+            _filingOfKey[key] = approval.filing;
+        }
+        // The times fit: neither is beyond the end of the window, which was checked.
+        _filings[key] = packFiling(
+            FilingStatus.Approved,
+            approval.validAfter,
+            approval.validUntil,
+            approval.sequence,
+            digestTag(digest)
+        );
+        _writeTranches(key, approval.tranches);
+        emit FilingApproved(
+            approval.filing,
+            approval.sequence,
+            approval.dossierHash,
+            approval.recordHash,
+            approval.rulesetHash,
+            approval.validAfter,
+            approval.validUntil,
+            approval.tranches
+        );
+    }
+
     /**
      * @dev Writes the suspension of a filing that is not suspended. Sequence and tag change with the status: what was
      * signed before no longer fits, and what was applied last is no repeat any more.
@@ -309,26 +365,23 @@ contract FilingRegistry is IFilingRegistry, OracleCommittee, EIP712, ERC165 {
     function _suspend(
         bytes32 filing,
         FilingKey key,
-        FilingSlot memory slot,
+        FilingWord state,
         address operator,
         bytes32 reason
     ) private {
-        _requireNotFinal(filing, slot.status);
-        slot.status = FilingStatus.Suspended;
-        slot.sequence += 1;
-        slot.tag = 0;
-        _write(key, slot);
-        emit FilingSuspended(filing, slot.sequence, operator, reason);
+        _requireNotFinal(filing, state.status());
+        uint64 sequence = state.sequence() + 1;
+        _filings[key] = packFiling(FilingStatus.Suspended, state.validAfter(), state.validUntil(), sequence, 0);
+        emit FilingSuspended(filing, sequence, operator, reason);
     }
 
     /// @dev Binds the tokens to the filing of `key` and sets their caps; what was issued stays.
     function _writeTranches(FilingKey key, Tranche[] calldata tranches) private {
         for (uint256 i = 0; i < tranches.length; ++i) {
             Tranche calldata tranche = tranches[i];
-            TrancheSlot storage stored = _tranches[tranche.token];
+            TrancheRecord storage stored = _tranches[tranche.token];
             // Fits: checked with the tranches.
-            stored.cap = uint96(tranche.cap);
-            stored.key = key;
+            stored.word = packTranche(tranche.cap, stored.word.issued(), key);
         }
     }
 
@@ -343,12 +396,12 @@ contract FilingRegistry is IFilingRegistry, OracleCommittee, EIP712, ERC165 {
             uint256 cap = tranche.cap;
             require(cap != 0, ZeroCap(token));
             require(cap <= type(uint96).max, CapTooLarge(token, cap, type(uint96).max));
-            TrancheSlot memory stored = _tranches[token];
+            TrancheWord stored = _tranches[token].word;
             // Not `require`, which would read the other filing even when there is none.
-            if (stored.cap != 0 && FilingKey.unwrap(stored.key) != FilingKey.unwrap(key)) {
-                revert TokenBoundToAnotherFiling(token, _filingOfKey[stored.key]);
+            if (stored.cap() != 0 && FilingKey.unwrap(stored.key()) != FilingKey.unwrap(key)) {
+                revert TokenBoundToAnotherFiling(token, _filingOfKey[stored.key()]);
             }
-            require(cap >= stored.issued, CapBelowIssued(token, cap, stored.issued));
+            require(cap >= stored.issued(), CapBelowIssued(token, cap, stored.issued()));
             uint8 actual = _decimalsOf(token);
             require(tranche.decimals == actual, DecimalsMismatch(token, tranche.decimals, actual));
         }
@@ -374,84 +427,72 @@ contract FilingRegistry is IFilingRegistry, OracleCommittee, EIP712, ERC165 {
 
     /**
      * @dev The one place that decides about issuing, so that {consume} and {canIssue} cannot disagree.
-     * @return The error as revert data, empty if issuing is allowed.
+     * @return Selector of the error, zero if issuing is allowed.
      */
-    function _refusal(address token, TrancheSlot memory tranche, uint256 amount) private view returns (bytes memory) {
-        if (tranche.cap == 0) {
-            return abi.encodeWithSelector(TokenNotApproved.selector, token);
+    function _refusal(TrancheWord tranche, uint256 amount) private view returns (bytes4) {
+        uint256 cap = tranche.cap();
+        if (cap == 0) {
+            return TokenNotApproved.selector;
         }
         if (amount == 0) {
-            return abi.encodeWithSelector(ZeroAmount.selector);
+            return ZeroAmount.selector;
         }
-        FilingSlot memory slot = _filings[tranche.key];
-        if (slot.status == FilingStatus.Suspended) {
-            return abi.encodeWithSelector(FilingIsSuspended.selector, _filingOfKey[tranche.key]);
+        FilingWord state = _filings[tranche.key()];
+        if (state.status() != FilingStatus.Approved) {
+            return state.status() == FilingStatus.Suspended ? FilingIsSuspended.selector : FilingIsFinal.selector;
         }
-        if (slot.status != FilingStatus.Approved) {
-            return abi.encodeWithSelector(FilingIsFinal.selector, _filingOfKey[tranche.key], slot.status);
+        if (block.timestamp < state.validAfter()) {
+            return FilingNotStarted.selector;
         }
-        if (block.timestamp < slot.validAfter) {
-            return
-                abi.encodeWithSelector(
-                    FilingNotStarted.selector,
-                    _filingOfKey[tranche.key],
-                    slot.validAfter,
-                    block.timestamp
-                );
-        }
-        if (block.timestamp >= slot.validUntil) {
-            return
-                abi.encodeWithSelector(
-                    FilingExpired.selector,
-                    _filingOfKey[tranche.key],
-                    slot.validUntil,
-                    block.timestamp
-                );
+        if (block.timestamp >= state.validUntil()) {
+            return FilingExpired.selector;
         }
         // Cannot underflow: what is issued is at most the cap.
         unchecked {
-            uint256 remaining = tranche.cap - tranche.issued;
-            if (amount > remaining) {
-                return abi.encodeWithSelector(CapExceeded.selector, token, amount, remaining);
-            }
+            return amount > cap - tranche.issued() ? CapExceeded.selector : bytes4(0);
         }
-        return "";
+    }
+
+    /// @dev Reverts with the error that {_refusal} named and the values that belong to it.
+    function _refuse(bytes4 reason, address token, TrancheWord tranche, uint256 amount) private view {
+        bytes32 filing = _filingOfKey[tranche.key()];
+        FilingWord state = _filings[tranche.key()];
+        require(reason != TokenNotApproved.selector, TokenNotApproved(token));
+        require(reason != ZeroAmount.selector, ZeroAmount());
+        require(reason != FilingIsSuspended.selector, FilingIsSuspended(filing));
+        require(reason != FilingIsFinal.selector, FilingIsFinal(filing, state.status()));
+        require(
+            reason != FilingNotStarted.selector,
+            FilingNotStarted(filing, state.validAfter(), block.timestamp)
+        );
+        require(reason != FilingExpired.selector, FilingExpired(filing, state.validUntil(), block.timestamp));
+        revert CapExceeded(token, amount, tranche.cap() - tranche.issued());
     }
 
     /// @dev Key and state of a filing that was approved before.
-    function _requireKnown(bytes32 filing) private view returns (FilingKey key, FilingSlot memory slot) {
+    function _requireKnown(bytes32 filing) private view returns (FilingKey key, FilingWord state) {
         bool known;
         (key, known) = _lookUp(filing);
         require(known, UnknownFiling(filing));
-        slot = _read(key);
+        state = _filings[key];
     }
 
     /// @dev Key of a filing, and whether it was approved before. Reverts if the key is another filing's.
     function _lookUp(bytes32 filing) private view returns (FilingKey key, bool known) {
-        key = _key(filing);
+        key = filingKey(filing);
         bytes32 other = _filingOfKey[key];
         known = other != bytes32(0);
         require(!known || other == filing, FilingKeyTaken(filing, other));
     }
 
-    /// @dev The one slot of a filing, read at once.
-    function _read(FilingKey key) private view returns (FilingSlot memory) {
-        return _filings[key];
-    }
-
-    /// @dev The one slot of a filing, written at once.
-    function _write(FilingKey key, FilingSlot memory slot) private {
-        _filings[key] = slot;
-    }
-
     /// @dev Whether the message with this digest is the one that was applied last.
-    function _isRepeat(FilingSlot memory slot, uint64 sequence, bytes32 digest) private pure returns (bool) {
-        return sequence == slot.sequence && _tag(digest) == slot.tag;
+    function _isRepeat(FilingWord state, uint64 sequence, bytes32 digest) private pure returns (bool) {
+        return sequence == state.sequence() && digestTag(digest) == state.tag();
     }
 
     /// @dev Reverts unless the message is made for the filing's present state.
-    function _requireNext(bytes32 filing, FilingSlot memory slot, uint64 sequence) private pure {
-        uint64 expected = slot.sequence + 1;
+    function _requireNext(bytes32 filing, FilingWord state, uint64 sequence) private pure {
+        uint64 expected = state.sequence() + 1;
         require(sequence == expected, WrongSequence(filing, sequence, expected));
     }
 
@@ -460,13 +501,5 @@ contract FilingRegistry is IFilingRegistry, OracleCommittee, EIP712, ERC165 {
             status != FilingStatus.Revoked && status != FilingStatus.Completed,
             FilingIsFinal(filing, status)
         );
-    }
-
-    function _key(bytes32 filing) private pure returns (FilingKey) {
-        return FilingKey.wrap(uint64(bytes8(filing)));
-    }
-
-    function _tag(bytes32 digest) private pure returns (uint88) {
-        return uint88(uint256(digest));
     }
 }

@@ -2,6 +2,7 @@
 
     python scripts/compile.py                     write the artifacts
     python scripts/compile.py --check             compile and compare with the committed ones; 1 if they differ
+    python scripts/compile.py --layout            write tests/contracts/storage_layout.json as well
     python scripts/compile.py --install-native    download the native compiler (faster), then write the artifacts
 
 The compiler is the first of these that is there, and must be of the very version below:
@@ -25,6 +26,8 @@ if __name__ == "__main__":
     sys.path[0] = str(ROOT)
 
 import argparse
+import fcntl
+import hashlib
 import json
 import os
 import posixpath
@@ -34,14 +37,19 @@ from typing import Any
 
 SOURCES = ROOT / "contracts"
 ARTIFACTS = ROOT / "oracle" / "chain" / "artifacts"
+CACHE = ROOT / "build" / "solc-cache"
+LAYOUT = ROOT / "tests" / "contracts" / "storage_layout.json"
 
 SOLC_VERSION = "0.8.37"
 EVM_VERSION = "cancun"
+# Measured: through the intermediate representation the registry is 3 kB smaller and a mint 1 % cheaper; more runs make
+# the code grow by a third for a few gas.
 OPTIMIZER: dict[str, Any] = {"enabled": True, "runs": 200}
+VIA_IR = True
 REMAPPINGS = {"@openzeppelin/contracts": "node_modules/@openzeppelin/contracts"}
 
 # The contracts that Python deploys or calls.
-CONTRACTS = ("AssetBackedToken", "FilingRegistry")
+CONTRACTS = ("AssetBackedToken", "FilingRegistry", "TrancheFactory")
 
 _IMPORT = re.compile(r"""^\s*import\b[^;]*?["']([^"']+)["']\s*;""", re.MULTILINE)
 
@@ -120,22 +128,42 @@ def settings() -> dict[str, Any]:
         "evmVersion": EVM_VERSION,
         "optimizer": dict(OPTIMIZER),
         "remappings": [f"{prefix}={target}" for prefix, target in sorted(REMAPPINGS.items())],
+        "viaIR": VIA_IR,
     }
 
 
 def compile_sources(sources: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    """The compiler's `contracts` for these sources: source name, contract name, output."""
-    import solcx
-    from solcx.exceptions import SolcError
+    """The compiler's `contracts` for these sources: source name, contract name, output.
 
+    What was compiled before, from the same text with the same settings, is taken from build/solc-cache/.
+    """
     outputs = ["abi", "evm.bytecode.object", "evm.deployedBytecode", "evm.methodIdentifiers", "storageLayout"]
     job = {
         "language": "Solidity",
         "sources": dict(sources),
         "settings": settings() | {"outputSelection": {"*": {"*": outputs}}},
     }
+    compiler = find_compiler()
+    name = hashlib.sha256(json.dumps([SOLC_VERSION, job], sort_keys=True).encode()).hexdigest()
+    CACHE.mkdir(parents=True, exist_ok=True)
+    kept = CACHE / f"{name}.json"
+    with (CACHE / f"{name}.lock").open("w") as lock:
+        # Parallel test workers want the same at the same time; one compiles, the others wait.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.is_file():
+            temporary = kept.with_suffix(".new")
+            temporary.write_text(json.dumps(_run(compiler, job)), encoding="utf-8")
+            temporary.replace(kept)
+    contracts: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+    return contracts
+
+
+def _run(compiler: Path, job: Mapping[str, Any]) -> dict[str, Any]:
+    import solcx
+    from solcx.exceptions import SolcError
+
     try:
-        result = solcx.compile_standard(job, solc_binary=find_compiler())
+        result = solcx.compile_standard(dict(job), solc_binary=compiler)
     except SolcError as error:
         raise CompileError(f"the sources do not compile:\n{error.message}") from error
     contracts: dict[str, Any] = result["contracts"]
@@ -162,10 +190,15 @@ def artifact(source: str, name: str, output: Mapping[str, Any]) -> dict[str, Any
     }
 
 
+def compile_project() -> tuple[list[str], dict[str, Any]]:
+    """The names of the sources in contracts/, and what `compile_sources` makes of them."""
+    names = [path.relative_to(ROOT).as_posix() for path in sorted(SOURCES.rglob("*.sol"))]
+    return names, compile_sources(collect_sources(names))
+
+
 def build() -> dict[str, dict[str, Any]]:
     """Compiles the project. Contract name to artifact, for the contracts in CONTRACTS."""
-    names = [path.relative_to(ROOT).as_posix() for path in sorted(SOURCES.rglob("*.sol"))]
-    made = compile_sources(collect_sources(names))
+    names, made = compile_project()
     found = {
         name: artifact(source, name, output)
         for source in names
@@ -176,6 +209,31 @@ def build() -> dict[str, dict[str, Any]]:
     if missing:
         raise CompileError(f"no such contract in contracts/: {', '.join(missing)}")
     return found
+
+
+def storage_layouts() -> dict[str, dict[str, Any]]:
+    """Where the contracts in CONTRACTS keep their state: contract name to the compiler's `storage` and `types`."""
+    names, made = compile_project()
+    return {
+        name: {
+            # Numbers of the syntax tree, which other sources shift, are no part of the layout.
+            "storage": [
+                {key: entry[key] for key in ("slot", "offset", "label")} | {"type": _without_numbers(entry["type"])}
+                for entry in output["storageLayout"]["storage"]
+            ],
+            "types": {
+                _without_numbers(kind): {"label": entry["label"], "numberOfBytes": entry["numberOfBytes"]}
+                for kind, entry in (output["storageLayout"]["types"] or {}).items()
+            },
+        }
+        for source in names
+        for name, output in made.get(source, {}).items()
+        if name in CONTRACTS
+    }
+
+
+def _without_numbers(kind: str) -> str:
+    return re.sub(r"\)\d+", ")", kind)
 
 
 def render(made: Mapping[str, Any]) -> str:
@@ -223,6 +281,7 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     parser = argparse.ArgumentParser(description="Compile contracts/ into oracle/chain/artifacts/.")
     parser.add_argument("--check", action="store_true", help="compare with the committed artifacts, write nothing")
+    parser.add_argument("--layout", action="store_true", help="write the committed storage layout as well")
     parser.add_argument("--install-native", action="store_true", help="download the native compiler first")
     options = parser.parse_args(argv)
     try:
@@ -241,6 +300,8 @@ def main(argv: list[str] | None = None) -> int:
             return 1
         print(f"{len(made)} artifacts are what contracts/ compiles to")
         return 0
+    if options.layout:
+        LAYOUT.write_text(render(storage_layouts()), encoding="utf-8")
     for path in write(made):
         name = path.stem
         size = (len(made[name]["deployedBytecode"]) - 2) // 2

@@ -15,20 +15,18 @@ interface IFilingGated {
     error NotAFilingRegistry(address account);
 
     /**
-     * @notice A batch mints more than it drew from the registry.
-     * @param amount Amount of the mint that goes too far.
-     * @param remaining Amount left of what the batch drew.
+     * @notice A batch has not as many amounts as holders.
+     * @param holders Number of holders.
+     * @param amounts Number of amounts.
      */
-    error MintExceedsBatch(uint256 amount, uint256 remaining);
+    error BatchLengthMismatch(uint256 holders, uint256 amounts);
 
     /**
-     * @notice A batch ended with less minted than it drew from the registry.
-     * @param remaining Amount drawn and not minted.
+     * @notice A batch has more holders than one call may have.
+     * @param holders Number of holders.
+     * @param maximum Largest number allowed.
      */
-    error BatchNotMinted(uint256 remaining);
-
-    /// @notice A batch was begun inside another one.
-    error BatchInProgress();
+    error BatchTooLong(uint256 holders, uint256 maximum);
 
     /**
      * @notice The registry that decides whether the token may be minted.

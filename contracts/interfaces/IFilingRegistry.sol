@@ -144,11 +144,19 @@ interface IFilingRegistry {
     /**
      * @notice A token drew on its cap.
      * @param token Token that is being issued.
-     * @param filing Filing that covers it.
+     * @param filingKey First eight bytes of the hash of the filing that covers it; no two filings here share them, and
+     * {FilingApproved} has the whole hash.
      * @param amount Amount drawn now.
      * @param issued Amount drawn in all, this one included.
      */
-    event Issued(address indexed token, bytes32 indexed filing, uint256 amount, uint256 issued);
+    event Issued(address indexed token, uint64 indexed filingKey, uint256 amount, uint256 issued);
+
+    /**
+     * @notice The owner named the registry that is to follow this one. Nothing changes here: indexers and user
+     * interfaces may show it.
+     * @param successor Address of the registry to follow, zero for none.
+     */
+    event SuccessorAnnounced(address indexed successor);
 
     /**
      * @notice The longest validity must be more than zero and no more than the limit.
@@ -156,6 +164,20 @@ interface IFilingRegistry {
      * @param limit Largest one allowed, in seconds.
      */
     error InvalidMaxValidity(uint64 given, uint64 limit);
+
+    /**
+     * @notice A batch holds at least one approval and no more than the maximum.
+     * @param given Number of approvals given.
+     * @param maximum Largest number allowed.
+     */
+    error InvalidBatchSize(uint256 given, uint256 maximum);
+
+    /**
+     * @notice A batch has not as many lists of signatures as approvals.
+     * @param approvals Number of approvals.
+     * @param signatures Number of lists of signatures.
+     */
+    error SignatureListsMismatch(uint256 approvals, uint256 signatures);
 
     /// @notice A filing is never the zero hash.
     error ZeroFiling();
@@ -346,6 +368,26 @@ interface IFilingRegistry {
     ) external;
 
     /**
+     * @notice Approves several filings, or one filing several times over, in one transaction. Anybody may submit it.
+     * @dev Each approval is treated as by {approve}, in the order given: one that was applied last is passed over, and
+     * one that is refused makes the whole call fail with its error.
+     *
+     * Requirements:
+     *
+     * - 1 to 32 approvals, and as many lists of signatures;
+     * - each approval with its signatures meets what {approve} requires.
+     *
+     * Emits a {FilingApproved} event for each approval applied.
+     *
+     * @param approvals What was signed.
+     * @param signatures For each approval its signatures.
+     */
+    function approveBatch(
+        FilingApproval[] calldata approvals,
+        IOracleCommittee.OperatorSignature[][] calldata signatures
+    ) external;
+
+    /**
      * @notice Renews, resumes, suspends, revokes or completes a filing. Anybody may submit it.
      * @dev The update that was applied last may be submitted again by anybody: it returns without doing anything.
      *
@@ -419,6 +461,18 @@ interface IFilingRegistry {
     function consume(uint256 amount) external;
 
     /**
+     * @notice Names the registry that is to follow this one, for indexers and user interfaces only.
+     * @dev Requirements:
+     *
+     * - the sender is the owner.
+     *
+     * Emits a {SuccessorAnnounced} event.
+     *
+     * @param newSuccessor Address of the registry to follow, zero to take it back.
+     */
+    function announceSuccessor(address newSuccessor) external;
+
+    /**
      * @notice Whether a token could issue an amount in this block.
      * @param token The token.
      * @param amount Amount in base units.
@@ -454,6 +508,12 @@ interface IFilingRegistry {
      * @return issued Amount issued so far.
      */
     function trancheState(address token) external view returns (bytes32 filing, uint256 cap, uint256 issued);
+
+    /**
+     * @notice The registry that is to follow this one. It has no effect here.
+     * @return Its address, zero if none is named.
+     */
+    function successor() external view returns (address);
 
     /**
      * @notice Longest time from now that a window may end.

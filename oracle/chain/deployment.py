@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from eth_utils.address import to_checksum_address
 from pydantic import Field, ValidationError, model_validator
 from web3 import Web3
 from web3.types import TxReceipt
@@ -14,7 +15,7 @@ from web3.types import TxReceipt
 from oracle.chain.artifacts import abi, artifact
 from oracle.chain.rpc import chain_faults
 from oracle.chain.sender import Sender
-from oracle.domain.canonical import parse_json
+from oracle.domain.canonical import keccak256, parse_json
 from oracle.domain.dossier import problems_of
 from oracle.domain.fields import H256, Address, Frozen, Text
 from oracle.errors import FilingGateError, InputError
@@ -25,6 +26,12 @@ __all__ = ["DeployedToken", "Deployment", "Manifest", "deploy", "load_deployment
 class CommitteeManifest(Frozen):
     operators: list[Address] = Field(min_length=1, max_length=32)
     threshold: int = Field(ge=1)
+    #: Who changes the committee later: a Safe or a TimelockController. None: whoever deploys.
+    owner: Address | None = None
+    #: Seconds that adding or replacing an operator and lowering the threshold wait.
+    rotation_delay_seconds: int = Field(default=2 * 86400, ge=0, le=365 * 86400)
+    #: Seconds for which signatures of a replaced operator still count.
+    retention_seconds: int = Field(default=0, ge=0, le=90 * 86400)
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
@@ -48,6 +55,8 @@ class TokenManifest(Frozen):
     decimals: int = Field(ge=0, le=18)
     admin: Address
     issuer: Address
+    #: True: only accounts on the token's allow-list may hold it.
+    permissioned: bool = False
 
 
 class Manifest(Frozen):
@@ -81,6 +90,10 @@ class Deployment(Frozen):
     transaction: H256
     operators: list[Address]
     threshold: int
+    #: None in a file that does not say; the registry does.
+    owner: Address | None = None
+    rotation_delay_seconds: int | None = None
+    retention_seconds: int | None = None
     max_validity_seconds: int
     tokens: list[DeployedToken]
 
@@ -148,21 +161,46 @@ def _create(w3: Web3, sender: Sender, name: str, *arguments: Any) -> TxReceipt:
     return sender.send(w3, None, data)
 
 
+def committee_struct(committee: CommitteeManifest, deployer: str) -> tuple[Any, ...]:
+    """`IOracleCommittee.CommitteeConfig` as the ABI takes it; `deployer` is the owner if the manifest names none."""
+    return (
+        committee.owner or deployer,
+        committee.operators,
+        committee.threshold,
+        committee.rotation_delay_seconds,
+        committee.retention_seconds,
+    )
+
+
+def token_struct(token: TokenManifest, registry: str) -> tuple[Any, ...]:
+    """`IAssetBackedToken.TokenConfig` as the ABI takes it; the tranche id on chain is the keccak256 of the id here."""
+    return (
+        token.name,
+        token.symbol,
+        token.decimals,
+        keccak256(token.id.encode("utf-8")),
+        registry,
+        token.admin,
+        token.issuer,
+        token.permissioned,
+    )
+
+
 def deploy(manifest: Manifest, w3: Web3, sender: Sender) -> Deployment:
     """Deploy the registry with its committee, then each token bound to it. Returns what to keep.
 
     A fault on the way is told with the addresses that exist by then.
     """
     committee = manifest.committee
+    owner = str(to_checksum_address(committee.owner or sender.address))
     receipt = _create(
-        w3, sender, "FilingRegistry", committee.operators, committee.threshold, manifest.registry.max_validity_seconds
+        w3, sender, "FilingRegistry", committee_struct(committee, owner), manifest.registry.max_validity_seconds
     )
     registry = receipt["contractAddress"]
     tokens: list[DeployedToken] = []
     for token in manifest.tokens:
-        roles = (registry, token.admin, token.issuer)
         try:
-            made = _create(w3, sender, "AssetBackedToken", token.name, token.symbol, token.decimals, *roles)
+            made = _create(w3, sender, "AssetBackedToken", token_struct(token, str(registry)))
         except FilingGateError as error:
             kept = ", ".join([f"registry {registry}", *(f"{item.id} {item.address}" for item in tokens)])
             raise type(error)(
@@ -179,6 +217,9 @@ def deploy(manifest: Manifest, w3: Web3, sender: Sender) -> Deployment:
         transaction=Web3.to_hex(receipt["transactionHash"]),
         operators=committee.operators,
         threshold=committee.threshold,
+        owner=owner,
+        rotation_delay_seconds=committee.rotation_delay_seconds,
+        retention_seconds=committee.retention_seconds,
         max_validity_seconds=manifest.registry.max_validity_seconds,
         tokens=tokens,
     )

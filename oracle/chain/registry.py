@@ -115,6 +115,31 @@ class Registry(_Bound):
         """How many operators must sign."""
         return int(self._call("threshold", block=block))
 
+    def owner(self, block: int | None = None) -> str:
+        """Who changes the committee."""
+        return str(self._call("owner", block=block))
+
+    def epoch(self, block: int | None = None) -> int:
+        """Number of the current committee."""
+        return int(self._call("epoch", block=block))
+
+    def counts_until(self, account: str, block: int | None = None) -> int:
+        """First second in which the account's signatures no longer count, as things stand; 2**64 - 1 for a current
+        operator, 0 if they do not count now."""
+        return int(self._call("countsUntil", to_checksum_address(account), block=block))
+
+    def rotation_delay(self, block: int | None = None) -> int:
+        """Seconds that an announced change of the committee waits."""
+        return int(self._call("rotationDelay", block=block))
+
+    def retention(self, block: int | None = None) -> int:
+        """Seconds for which signatures of a replaced operator still count."""
+        return int(self._call("retention", block=block))
+
+    def successor(self, block: int | None = None) -> str:
+        """The registry that is to follow this one, the zero address if none is named."""
+        return str(self._call("successor", block=block))
+
     def max_validity(self, block: int | None = None) -> int:
         """Longest window the registry accepts, in seconds from now."""
         return int(self._call("maxValidity", block=block))
@@ -142,6 +167,14 @@ class Registry(_Bound):
     def approve(self, sender: Sender, approval: FilingApproval, signatures: Sequence[OperatorSignature]) -> TxReceipt:
         """Submit an approval with its signatures (any order)."""
         return sender.send(self.w3, self.address, self.approve_data(approval, signatures))
+
+    def approve_batch(
+        self, sender: Sender, approvals: Sequence[tuple[FilingApproval, Sequence[OperatorSignature]]]
+    ) -> TxReceipt:
+        """Submit several approvals, each with its signatures (any order), in one transaction."""
+        structs = [approval_struct(approval) for approval, _ in approvals]
+        lists = [_signatures(signatures) for _, signatures in approvals]
+        return sender.send(self.w3, self.address, self._data("approveBatch", structs, lists))
 
     def update(self, sender: Sender, change: FilingUpdate, signatures: Sequence[OperatorSignature]) -> TxReceipt:
         """Submit an update with its signatures (any order)."""

@@ -16,11 +16,11 @@ from oracle.domain.canonical import keccak256
 
 __all__ = ["explain_revert", "explain_selector"]
 
-_CONTRACTS = ("FilingRegistry", "AssetBackedToken")
+_CONTRACTS = ("FilingRegistry", "AssetBackedToken", "TrancheFactory")
 
 #: First second of the year 10000, which a calendar date can't show.
 _END_OF_CALENDAR = 253_402_300_800
-_TIMES = ("validAfter", "validUntil", "timestamp", "latest")
+_TIMES = ("validAfter", "validUntil", "timestamp", "latest", "readyAt")
 
 _REMEDIES = {
     "TokenNotApproved": "no approval names this token: collect one with `filing-gate approve`",
@@ -30,6 +30,13 @@ _REMEDIES = {
     "FilingIsFinal": "the filing is revoked or completed and stays so",
     "CapExceeded": "mint less, or file and approve a higher cap",
     "AccessControlUnauthorizedAccount": "send from an account that holds the role",
+    "OwnableUnauthorizedAccount": "send from the registry's owner",
+    "NotReady": "wait until then and apply it again",
+    "NotAnnounced": "announce the change first; a change of its operators voids an announcement, and so do 30 days",
+    "SeatCountedTwice": "leave out the signature of the operator who was replaced",
+    "EnforcedPause": "the token is paused: a holder of its pauser role can lift that",
+    "ERC7943CannotReceive": "put the receiver on the token's allow-list",
+    "ERC7943CannotSend": "put the sender on the token's allow-list",
     "WrongSequence": "the filing changed meanwhile: collect signatures for the next sequence",
 }
 

@@ -26,6 +26,8 @@ START = 1_800_000_000
 DAY = 86_400
 MAX_VALIDITY = 90 * DAY
 SECP256K1_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+ROTATION_DELAY = 2 * DAY
+RETENTION = 3 * DAY
 GAS_LIMIT = 12_000_000
 
 # Written out, not taken from the contract: what wallets sign must not move unnoticed.
@@ -212,6 +214,29 @@ class Reverted(Exception):
         self.data = data
 
 
+def committee(
+    operators: Sequence[str], threshold: int, owner: str, delay: int = ROTATION_DELAY, retention: int = RETENTION
+) -> tuple[Any, ...]:
+    """IOracleCommittee.CommitteeConfig."""
+    return owner, list(operators), threshold, delay, retention
+
+
+def token_config(registry: str, admin: str, issuer: str, **changes: Any) -> tuple[Any, ...]:
+    """IAssetBackedToken.TokenConfig of a token that all may hold, with these fields changed."""
+    values = {
+        "name": "Tranche A",
+        "symbol": "A",
+        "decimals": 6,
+        "tranche_id": keccak(b"A"),
+        "registry": registry,
+        "admin": admin,
+        "issuer": issuer,
+        "permissioned": False,
+    }
+    assert changes.keys() <= values.keys()
+    return tuple((values | changes).values())
+
+
 @dataclass
 class Chain:
     """One test chain."""
@@ -325,6 +350,7 @@ class Gate:
     issuer: str
     relay: str
     holder: str
+    owner: str
     filing: bytes = keccak("国合函〔2026〕1号".encode())
 
     @property

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_utils.crypto import keccak
 from web3 import IPCProvider, Web3
 
 from scripts.compile import ROOT, artifact, build, collect_sources, compile_sources
 from tests.anvil import start_anvil
-from tests.contracts.chain_fixture import MAX_VALIDITY, START, Chain, Gate
+from tests.contracts.chain_fixture import MAX_VALIDITY, START, Chain, Gate, committee, token_config
 
 TEST_SOURCES = ROOT / "tests" / "contracts" / "sol"
 
@@ -41,13 +43,19 @@ def deployed(chain: Chain) -> Gate:
     """A registry of five operators of whom three must sign, and three tokens, ascending by address."""
     operators = [account.address for account in chain.operators]
     threshold = 3
-    registry = chain.deploy("FilingRegistry", operators, threshold, MAX_VALIDITY)
-    admin, issuer, relay, holder = chain.accounts[1:5]
+    admin, issuer, relay, holder, owner = chain.accounts[1:6]
+    registry = chain.deploy("FilingRegistry", committee(operators, threshold, owner), MAX_VALIDITY)
     tokens = [
-        chain.deploy("AssetBackedToken", f"Tranche {name}", name, 6, registry.address, admin, issuer) for name in "ABC"
+        chain.deploy(
+            "AssetBackedToken",
+            token_config(
+                registry.address, admin, issuer, name=f"Tranche {name}", symbol=name, tranche_id=keccak(name.encode())
+            ),
+        )
+        for name in "ABC"
     ]
     tokens.sort(key=lambda token: int(token.address, 16))
-    return Gate(chain, registry, tokens, threshold, admin, issuer, relay, holder)
+    return Gate(chain, registry, tokens, threshold, admin, issuer, relay, holder, owner)
 
 
 @pytest.fixture
@@ -63,3 +71,14 @@ def approved(gate: Gate) -> Gate:
     """The same with the first token approved."""
     gate.send(gate.approve(gate.approval()))
     return gate
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # The first test that needs the contracts may have to wait for the WebAssembly compiler on a busy machine.
+    for item in items:
+        if Path(__file__).parent in item.path.parents and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(600))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-gas", action="store_true", help="write tests/contracts/gas_snapshot.json anew")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 from eth_account import Account
 
 from tests.contracts.chain_fixture import (
+    DAY,
+    MAX_VALIDITY,
+    RETENTION,
     ZERO_ADDRESS,
     Approval,
     Domain,
@@ -20,6 +23,7 @@ from tests.contracts.chain_fixture import (
     Suspension,
     Update,
     assert_refused,
+    committee,
     compact,
     with_high_s,
 )
@@ -139,6 +143,40 @@ CASES = {
         in_domain(lambda gate: Domain(gate.registry.address, version="2")), "InvalidOperatorSignature", invalid(0)
     ),
 }
+
+
+RETIRED_CASES = {
+    "replaced, in its retention": (RETENTION, 1, False, None),
+    "replaced, after its retention": (RETENTION, RETENTION, False, "NotAnOperator"),
+    "replaced, no retention": (0, 0, False, "NotAnOperator"),
+    "removed": (None, 0, True, "NotAnOperator"),
+    "removed while retained": (RETENTION, 0, True, "NotAnOperator"),
+}
+
+
+@pytest.mark.parametrize("name", RETIRED_CASES)
+def test_approve__signature_of_a_retired_operator__counts_only_while_retained(gate: Gate, name: str) -> None:
+    retention, seconds, removed, error = RETIRED_CASES[name]
+    chain, old = gate.chain, gate.chain.operators[0]
+    members = [account.address for account in chain.operators]
+    registry = chain.deploy("FilingRegistry", committee(members, 3, gate.owner, DAY, retention or 0), MAX_VALIDITY)
+    gate = replace(gate, registry=registry)
+    functions = registry.functions
+    approval = gate.approval()
+    in_flight = gate.signed(approval)
+    if retention is not None:
+        gate.send(functions.announceOperator(STRANGER.address, old.address), gate.owner)
+        chain.travel(chain.now + DAY)
+        gate.send(functions.applyOperator(STRANGER.address, old.address), gate.owner)
+    if removed:
+        gate.send(functions.removeOperator(old.address), gate.owner)
+    if seconds:
+        chain.travel(chain.now + seconds)
+    found = gate.refusal(gate.approve(approval, in_flight))
+    if error is None:
+        assert found is None
+    else:
+        assert_refused(found, error, old.address)
 
 
 def check(gate: Gate, case: Case, message: Approval | Update) -> None:

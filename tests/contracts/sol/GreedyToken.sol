@@ -17,20 +17,7 @@ contract GreedyToken is FilingGated {
         _update(address(0), to, amount);
     }
 
-    /// @dev Draws `total` and mints the parts, whatever they add up to.
-    function mintParts(address to, uint256 total, uint256[] calldata parts) public drawnAtOnce(total) {
-        for (uint256 i = 0; i < parts.length; ++i) {
-            _mint(to, parts[i]);
-        }
-    }
-
-    function mintNested(address to, uint256 total, uint256[] calldata parts) external drawnAtOnce(total) {
-        mintParts(to, total, parts);
-    }
-
-    /// @dev A batch, and a mint after it in the same transaction.
-    function mintPartsAndMore(address to, uint256 total, uint256[] calldata parts, uint256 more) external {
-        mintParts(to, total, parts);
-        _mint(to, more);
+    function mintParts(address[] calldata to, uint256[] calldata parts) external {
+        _mintAll(to, parts);
     }
 }

@@ -173,11 +173,10 @@ def _run(compiler: Path, job: Mapping[str, Any]) -> dict[str, Any]:
 def artifact(source: str, name: str, output: Mapping[str, Any]) -> dict[str, Any]:
     """What Python needs to know of one contract; the same in any folder."""
     deployed = output["evm"]["deployedBytecode"]
-    # The compiler names immutables by numbers of its syntax tree, which other sources shift: only the places count.
+    # The compiler names immutables by numbers of its syntax tree, which other sources shift: they go by their places.
     places = sorted(
-        (place["start"], place["length"])
+        sorted((place["start"], place["length"]) for place in of_one)
         for of_one in deployed.get("immutableReferences", {}).values()
-        for place in of_one
     )
     return {
         "contractName": name,
@@ -185,7 +184,7 @@ def artifact(source: str, name: str, output: Mapping[str, Any]) -> dict[str, Any
         "abi": output["abi"],
         "bytecode": "0x" + output["evm"]["bytecode"]["object"],
         "deployedBytecode": "0x" + deployed["object"],
-        "immutableReferences": [{"start": start, "length": length} for start, length in places],
+        "immutableReferences": [[{"start": at, "length": length} for at, length in of_one] for of_one in places],
         "compiler": {"version": SOLC_VERSION, "settings": settings()},
     }
 

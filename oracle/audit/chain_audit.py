@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ from eth_utils.address import to_checksum_address
 from web3 import Web3
 
 from oracle.audit.chain_reader import ChainReader
+from oracle.audit.committee_history import CommitteeHistory
 from oracle.audit.findings import AuditFinding, AuditReport
 from oracle.audit.history import History
 from oracle.audit.transfers import TransferHistory
@@ -59,9 +60,9 @@ def _word(value: int) -> bytes:
     return value.to_bytes(32, "big")
 
 
-def _short_string(text: str) -> bytes:
-    """A string of up to 31 bytes as the contracts keep it in one word: the text, and its length in the last byte."""
-    return text.encode().ljust(31, b"\0") + bytes([len(text)])
+def _words(held: set[bytes]) -> str:
+    """What an immutable holds: one word, or all of them where its places differ."""
+    return " or ".join(sorted(word.hex() for word in held))
 
 
 class _Audit:
@@ -90,12 +91,26 @@ class _Audit:
         longest = _unless_unreadable(lambda: self.registry.max_validity(self.block))
         if isinstance(longest, str):
             longest = self.deployment.max_validity_seconds
-        history = History(self.report, self.domain, longest, self.reader.calls_of, self.reader.time_of)
+        delay = _unless_unreadable(lambda: self.registry.rotation_delay(self.block))
+        retention = _unless_unreadable(lambda: self.registry.retention(self.block))
+        committee = CommitteeHistory(
+            delay if isinstance(delay, int) else self.deployment.rotation_delay_seconds,
+            retention if isinstance(retention, int) else self.deployment.retention_seconds,
+        )
+        history = History(
+            self.report,
+            self.domain,
+            longest,
+            self.reader.calls_of,
+            self.reader.time_of,
+            self.reader.accepts,
+            committee,
+        )
         self.progress(f"replaying {len(events)} events of the registry")
         history.replay(events)
         self._creation()
         self._registry_code()
-        self._committee(history)
+        self._committee(history.committee)
         self._filings(history)
         named = {token.address.lower(): token.decimals for token in self.deployment.tokens}
         tokens = [str(to_checksum_address(token)) for token in sorted(named.keys() | history.tranches.keys())]
@@ -158,36 +173,52 @@ class _Audit:
         own = same_code("FilingRegistry", code)
         self._compare("CODE-REGISTRY", True, own, self.registry.address)
         if own:
-            expected = {
-                self.domain.separator,
-                _word(self.deployment.chain_id),
-                _word(int(self.registry.address, 16)),
-                keccak256(_NAME.encode()),
-                keccak256(_VERSION.encode()),
-                _short_string(_NAME),
-                _short_string(_VERSION),
-                _word(self.deployment.max_validity_seconds),
-            }
-            found = immutables("FilingRegistry", code)
+            expected = Counter(
+                word.hex()
+                for word in (
+                    self.domain.separator,
+                    _word(self.deployment.chain_id),
+                    _word(int(self.registry.address, 16)),
+                    keccak256(_NAME.encode()),
+                    keccak256(_VERSION.encode()),
+                    _word(self.deployment.max_validity_seconds),
+                    _word(self.deployment.rotation_delay_seconds),
+                    _word(self.deployment.retention_seconds),
+                )
+            )
+            found = Counter(_words(held) for held in immutables("FilingRegistry", code))
             self._compare(
                 "REGISTRY-IMMUTABLES",
-                sorted(word.hex() for word in expected - found),
-                sorted(word.hex() for word in found - expected),
+                sorted((expected - found).elements()),
+                sorted((found - expected).elements()),
                 self.registry.address,
             )
 
-    def _committee(self, history: History) -> None:
+    def _committee(self, known: CommitteeHistory) -> None:
         address = self.registry.address
-        replayed = (sorted(item.lower() for item in history.operators), history.threshold)
+        replayed = (sorted(known.operators), known.threshold, known.epoch, known.owner)
         state = _unless_unreadable(
             lambda: (
                 sorted(item.lower() for item in self.registry.operators(self.block)),
                 self.registry.threshold(self.block),
+                self.registry.epoch(self.block),
+                self.registry.owner(self.block).lower(),
             )
         )
         self._compare("COMMITTEE-STATE", replayed, state, address)
-        stated = (sorted(item.lower() for item in self.deployment.operators), self.deployment.threshold)
-        self._compare("COMMITTEE-DEPLOYMENT", stated, replayed, address)
+        stated = (
+            sorted(item.lower() for item in self.deployment.operators),
+            self.deployment.threshold,
+            self.deployment.owner.lower(),
+        )
+        self._compare("COMMITTEE-DEPLOYMENT", stated, known.first, address)
+        self.report.committee = {
+            "operators": known.operators,
+            "threshold": known.threshold,
+            "epoch": known.epoch,
+            "owner": known.owner,
+            "pending": known.pending(self.reader.time_of(self.block)),
+        }
 
     def _filings(self, history: History) -> None:
         for filing, known in history.filings.items():
@@ -228,11 +259,12 @@ class _Audit:
         code = self.reader.code_of(address)
         own = same_code("AssetBackedToken", code)
         self._compare("CODE-TOKEN", True, own, address)
-        gates = {_unless_unreadable(lambda: token.registry(self.block))}
-        if own and isinstance(decimals, int):
-            held = immutables("AssetBackedToken", code) - {_word(decimals)}
-            gates |= {str(to_checksum_address(word[12:])) for word in held}
-        self._compare("TOKEN-REGISTRY", [self.registry.address], sorted(gates), address)
+        gate = _unless_unreadable(lambda: token.registry(self.block))
+        self._compare("TOKEN-REGISTRY", self.registry.address, gate, address)
+        if own:
+            # Then each getter shows what the code uses, the registry's above all.
+            split = [_words(held) for held in immutables("AssetBackedToken", code) if len(held) != 1]
+            self._compare("TOKEN-IMMUTABLES", [], split, address)
         self.report.tokens.append(
             {
                 "token": address,

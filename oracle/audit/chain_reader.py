@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
+from eth_abi.abi import encode
 from web3 import Web3
 
 from oracle.audit.history import Call
@@ -105,7 +106,21 @@ class ChainReader:
             decoded = [
                 (frame["from"], decode_call("FilingRegistry", bytes.fromhex(frame["input"][2:]))) for frame in frames
             ]
-        return [(sender, *call) for sender, call in decoded if call is not None]
+        return [call for sender, found in decoded if found is not None for call in _single(sender, *found)]
+
+    def accepts(self, operator: str, digest: bytes, signature: bytes, block: int) -> bool | str:
+        """Whether the contract at `operator` accepts the signature by ERC-1271 as of the end of `block`.
+
+        A string if the node can't say, as without the state of that block.
+        """
+        question = _IS_VALID + encode(["bytes32", "bytes"], [digest, signature])
+        try:
+            if raw_call(self.w3, "eth_getCode", [operator, hex(block)]) in ("0x", "0x0"):
+                return False
+            answer = raw_call(self.w3, "eth_call", [{"to": operator, "data": "0x" + question.hex()}, hex(block)])
+        except UnreachableError as error:
+            return error.what
+        return bool(answer == "0x" + _IS_VALID.ljust(32, b"\0").hex())
 
     def _frames(self, trace: Any) -> Iterator[dict[str, Any]]:
         """Plain calls to the registry, outer before inner, without those that were reverted with their caller."""
@@ -121,3 +136,15 @@ class ChainReader:
 
 
 _CALL_TRACER = {"tracer": "callTracer"}
+
+#: Selector of ERC-1271's `isValidSignature(bytes32,bytes)`, which is also its answer for "yes".
+_IS_VALID = bytes.fromhex("1626ba7e")
+
+
+def _single(sender: str, name: str, arguments: tuple[Any, ...]) -> Iterator[Call]:
+    """A call as it is, a batch as the approvals it is made of."""
+    if name == "approveBatch":
+        for approval, signatures in zip(*arguments, strict=True):
+            yield sender, "approve", (approval, signatures)
+    else:
+        yield sender, name, arguments

@@ -11,12 +11,17 @@ __all__ = ["FINDINGS", "AuditFinding", "AuditReport"]
 FINDINGS: dict[str, tuple[str, str]] = {
     "COMMITTEE-MISSING": ("critical", "the registry announced no committee"),
     "COMMITTEE-EPOCH": ("critical", "the committee's number is not 1 at first and one more at each change"),
+    "COMMITTEE-CHANGE": ("critical", "the committee changed in a way that its rules don't know"),
+    "COMMITTEE-UNANNOUNCED": ("critical", "a change that widens trust was not announced, or did not wait"),
+    "COMMITTEE-DELAY": ("critical", "an announcement or a retention does not last as long as the registry says"),
+    "COMMITTEE-OWNER": ("critical", "the ownership of the committee changed otherwise than its events tell"),
     "COMMITTEE-STATE": ("critical", "the committee read from the registry is not the one its events give"),
-    "COMMITTEE-DEPLOYMENT": ("high", "the committee is not the one of the deployment file"),
+    "COMMITTEE-DEPLOYMENT": ("high", "the first committee is not the one of the deployment file"),
     "CALL-UNREADABLE": ("high", "the signatures behind a change can't be read from its transaction"),
     "CALL-MISMATCH": ("critical", "the event does not say what the transaction submitted"),
     "SIGNATURE-COUNT": ("critical", "a change carries fewer or more signatures than the threshold"),
     "SIGNATURE-ORDER": ("critical", "signatures are not strictly ascending by operator"),
+    "SIGNATURE-SEAT": ("critical", "an operator and one whom it replaced both signed one change"),
     "SIGNATURE-INVALID": ("critical", "a signature is not the named operator's over this change"),
     "SIGNATURE-STRANGER": ("critical", "a signature is by nobody of the committee"),
     "SEQUENCE": ("critical", "a filing's sequence did not grow by one"),
@@ -36,6 +41,7 @@ FINDINGS: dict[str, tuple[str, str]] = {
     "CODE-REGISTRY": ("critical", "the registry's code is not this build's"),
     "CODE-TOKEN": ("critical", "a token's code is not this build's"),
     "TOKEN-REGISTRY": ("critical", "a token is gated by another registry"),
+    "TOKEN-IMMUTABLES": ("critical", "a value built into a token's code differs from place to place"),
     "TOKEN-UNLISTED": ("high", "an approval names a token that the deployment file does not"),
     "TOKEN-DECIMALS": ("high", "a token's decimals are not those of the approval or of the deployment file"),
     "BALANCE": ("critical", "an account gave more of a token than it ever received"),
@@ -88,6 +94,7 @@ class AuditReport:
     filings: list[dict[str, Any]] = field(default_factory=list)
     tokens: list[dict[str, Any]] = field(default_factory=list)
     last_block_hash: str | None = None
+    committee: dict[str, Any] = field(default_factory=dict)
 
     @property
     def clean(self) -> bool:
@@ -109,6 +116,7 @@ class AuditReport:
             "lastBlockHash": self.last_block_hash,
             "clean": self.clean,
             "checks": self.checks,
+            "committee": self.committee,
             "filings": self.filings,
             "tokens": self.tokens,
             "findings": [finding.as_json() for finding in self.findings],

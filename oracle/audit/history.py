@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from oracle.audit.committee_history import CHECKS, CURRENT, CommitteeHistory
 from oracle.audit.findings import AuditFinding, AuditReport
 from oracle.chain.events import Event
 from oracle.domain.approval import FilingApproval, FilingUpdate, OnChainStatus, Suspension, Tranche
@@ -82,26 +83,26 @@ class History:
     #: All calls of the registry in the event's transaction, in their order.
     calls_of: Callable[[Event], list[Call]]
     time_of: Callable[[int], int]
-    operators: list[str] = field(default_factory=list)
-    threshold: int = 0
-    epoch: int = 0
+    #: Whether a contract accepts a signature by ERC-1271: (operator, digest, signature, block). A string says why it
+    #: can't be asked.
+    accepts: Callable[[str, bytes, bytes, int], bool | str]
+    committee: CommitteeHistory = field(default_factory=CommitteeHistory)
     filings: dict[bytes, FilingHistory] = field(default_factory=dict)
     tranches: dict[str, TrancheHistory] = field(default_factory=dict)
 
     def replay(self, events: list[Event]) -> None:
         """Apply all events of the registry."""
         steps = {
-            "CommitteeChanged": self._committee,
             "FilingApproved": self._approved,
             "FilingUpdated": self._updated,
             "FilingSuspended": self._suspended,
             "Issued": self._issued,
         }
         for event in events:
-            step = steps.get(event.name)
+            step = self._committee if event.name in CHECKS else steps.get(event.name)
             if step is not None:
                 step(event)
-        if not self.operators:
+        if not self.committee.epoch:
             self._deviation("COMMITTEE-MISSING", None, "an event CommitteeChanged", "none", self.report.registry)
 
     def _deviation(self, name: str, event: Event | None, expected: object, found: object, subject: str) -> None:
@@ -122,37 +123,45 @@ class History:
             self._deviation(name, event, expected, found, subject)
 
     def _committee(self, event: Event) -> None:
-        epoch = event.values["epoch"]
-        self._check("COMMITTEE-EPOCH", epoch == self.epoch + 1, event, self.epoch + 1, epoch, self.report.registry)
-        self.epoch = epoch
-        self.operators = list(event.values["operators"])
-        self.threshold = event.values["threshold"]
+        for name in CHECKS[event.name]:
+            self.report.counted(name)
+        deviations = self.committee.apply(event.name, event.values, self.time_of(event.block))
+        for name, expected, found in deviations:
+            self._deviation(name, event, expected, found, self.report.registry)
 
     # Signatures
 
     def _quorum(self, event: Event, digest: bytes, signatures: tuple[tuple[str, bytes], ...]) -> None:
-        subject = _hex(event.values["filing"])
-        self._check(
-            "SIGNATURE-COUNT", len(signatures) == self.threshold, event, self.threshold, len(signatures), subject
-        )
-        claimed = [int(operator, 16) for operator, _ in signatures]
-        ascending = all(left < right for left, right in pairwise(claimed))
-        self._check(
-            "SIGNATURE-ORDER", ascending, event, "strictly ascending", [operator for operator, _ in signatures], subject
-        )
+        subject, threshold = _hex(event.values["filing"]), self.committee.threshold
+        self._check("SIGNATURE-COUNT", len(signatures) == threshold, event, threshold, len(signatures), subject)
+        operators = [operator for operator, _ in signatures]
+        ascending = all(left < right for left, right in pairwise(int(operator, 16) for operator in operators))
+        self._check("SIGNATURE-ORDER", ascending, event, "strictly ascending", operators, subject)
+        seats = {self.committee.seat_of(operator) for operator in operators}
+        self._check("SIGNATURE-SEAT", len(seats) == len(set(operators)), event, "a seat each", operators, subject)
         for operator, signature in signatures:
-            self._signature(event, digest, operator, signature, subject)
+            self._counts(event, operator, subject)
+            self._signature(event, digest, operator, bytes(signature), subject)
+
+    def _counts(self, event: Event, operator: str, subject: str, *, current: bool = False) -> None:
+        """The signature of a current operator counts, and of a retained one unless `current` is asked for."""
+        until = self.committee.counts_until(operator, self.time_of(event.block))
+        holds = until == CURRENT if current else until != 0
+        self._check("SIGNATURE-STRANGER", holds, event, "a member of the committee", operator, subject)
 
     def _signature(self, event: Event, digest: bytes, operator: str, signature: bytes, subject: str) -> None:
         try:
-            signer = recover(digest, bytes(signature))
+            signer = recover(digest, signature)
         except InvalidSignature as error:
             signer = f"no signature: {error}"
-        self._check("SIGNATURE-INVALID", signer.lower() == operator.lower(), event, operator, signer, subject)
-        members = {item.lower() for item in self.operators}
-        self._check(
-            "SIGNATURE-STRANGER", operator.lower() in members, event, "a member of the committee", operator, subject
-        )
+        holds = signer.lower() == operator.lower()
+        if not holds:
+            accepted = self.accepts(operator, digest, signature, event.block)
+            if isinstance(accepted, str):
+                signer = f"{signer}; as a contract: {accepted}"
+            else:
+                holds = accepted
+        self._check("SIGNATURE-INVALID", holds, event, operator, signer, subject)
 
     def _call(self, event: Event, *names: str) -> Call | None:
         """The call that made the event: one of its filing and sequence; if there is none, the first of that name."""
@@ -276,15 +285,7 @@ class History:
         values, subject = event.values, _hex(event.values["filing"])
         filing = self.filings.setdefault(values["filing"], FilingHistory())
         call = self._call(event, "suspend", "suspendBySig")
-        members = {item.lower() for item in self.operators}
-        self._check(
-            "SIGNATURE-STRANGER",
-            values["operator"].lower() in members,
-            event,
-            "a member of the committee",
-            values["operator"],
-            subject,
-        )
+        self._counts(event, values["operator"], subject, current=call is not None and call[1] == "suspend")
         if call is not None:
             self._suspension_call(event, call)
         self._check(
@@ -312,7 +313,7 @@ class History:
             except ValidationError as error:
                 self._deviation("CALL-MISMATCH", event, "a well-formed suspension", error.errors()[0]["msg"], subject)
                 return
-            self._signature(event, suspension_digest(self.domain, suspension), operator, signature, subject)
+            self._signature(event, suspension_digest(self.domain, suspension), operator, bytes(signature), subject)
         self._check("CALL-MISMATCH", submitted == published, event, submitted, published, subject)
 
     def _advance(self, event: Event, filing: FilingHistory) -> None:
@@ -337,8 +338,9 @@ class History:
     def _issued(self, event: Event) -> None:
         token, amount = event.values["token"].lower(), event.values["amount"]
         tranche = self.tranches.get(token)
-        bound = tranche is not None and tranche.filing == event.values["filing"]
-        self._check("ISSUE-UNAPPROVED", bound, event, "a tranche of this filing", _hex(event.values["filing"]), token)
+        key = event.values["filingKey"].to_bytes(8, "big")
+        bound = tranche is not None and tranche.filing[:8] == key
+        self._check("ISSUE-UNAPPROVED", bound, event, "a tranche of this filing", _hex(key), token)
         if tranche is None:
             return
         filing = self.filings[tranche.filing]

@@ -10,8 +10,11 @@ __all__ = ["created_by", "immutables", "known_build", "same_code"]
 _TOKENS = ("AssetBackedToken",)
 
 
-def _places(name: str) -> list[slice]:
-    return [slice(place["start"], place["start"] + place["length"]) for place in artifact(name)["immutableReferences"]]
+def _places(name: str) -> list[list[slice]]:
+    return [
+        [slice(place["start"], place["start"] + place["length"]) for place in of_one]
+        for of_one in artifact(name)["immutableReferences"]
+    ]
 
 
 def same_code(name: str, code: bytes) -> bool:
@@ -20,7 +23,7 @@ def same_code(name: str, code: bytes) -> bool:
     found = bytearray(code)
     if len(expected) != len(found):
         return False
-    for place in _places(name):
+    for place in (place for of_one in _places(name) for place in of_one):
         expected[place] = found[place] = bytes(place.stop - place.start)
     return expected == found
 
@@ -30,12 +33,13 @@ def known_build(code: bytes) -> str | None:
     return next((name for name in _TOKENS if same_code(name, code)), None)
 
 
-def immutables(name: str, code: bytes) -> set[bytes]:
-    """The 32-byte words in those places; `code` must be the artifact's (`same_code`).
+def immutables(name: str, code: bytes) -> list[set[bytes]]:
+    """For each immutable the 32-byte words in its places; `code` must be the artifact's (`same_code`).
 
-    One immutable may stand in several places, and a creation code of one's own could fill them differently.
+    The compiler puts one word in all places of an immutable; a creation code of one's own could fill them differently,
+    so that a getter shows one value and another one is used.
     """
-    return {code[place] for place in _places(name)}
+    return [{code[place] for place in of_one} for of_one in _places(name)]
 
 
 def created_by(name: str, creation: bytes) -> bool:

@@ -13,6 +13,7 @@ from web3 import Web3
 from web3.types import TxReceipt
 
 from oracle.chain.artifacts import abi, artifact
+from oracle.chain.registry import Factory
 from oracle.chain.rpc import chain_faults
 from oracle.chain.sender import Sender
 from oracle.domain.canonical import keccak256, parse_json
@@ -21,6 +22,10 @@ from oracle.domain.fields import H256, Address, Frozen, Text
 from oracle.errors import FilingGateError, InputError
 
 __all__ = ["DeployedToken", "Deployment", "Manifest", "deploy", "load_deployment", "load_manifest", "save_deployment"]
+
+
+#: Tokens created in one transaction: with more it would pass the gas that EIP-7825 allows one.
+TOKENS_AT_ONCE = 6
 
 
 class CommitteeManifest(Frozen):
@@ -60,11 +65,13 @@ class TokenManifest(Frozen):
 
 
 class Manifest(Frozen):
-    """What to deploy: a committee with its registry and one token a tranche."""
+    """What to deploy: a committee with its registry, and one token a tranche by a factory."""
 
     committee: CommitteeManifest
     registry: RegistryManifest = RegistryManifest()
     tokens: list[TokenManifest] = Field(min_length=1, max_length=32)
+    #: Goes into the tokens' addresses: two issuances of like tokens on one registry need different ones.
+    salt: str = Field(default="", max_length=100)
 
     @model_validator(mode="after")
     def _ids(self) -> Self:
@@ -86,14 +93,15 @@ class Deployment(Frozen):
     schema_: Literal["deployment/v1"] = Field(default="deployment/v1", alias="schema")
     chain_id: int = Field(gt=0)
     registry: Address
+    factory: Address
     block: int = Field(ge=0)
     transaction: H256
     operators: list[Address]
     threshold: int
-    #: None in a file that does not say; the registry does.
-    owner: Address | None = None
-    rotation_delay_seconds: int | None = None
-    retention_seconds: int | None = None
+    #: Operators, threshold and owner as the registry was made with; it says who they are now.
+    owner: Address
+    rotation_delay_seconds: int
+    retention_seconds: int
     max_validity_seconds: int
     tokens: list[DeployedToken]
 
@@ -187,32 +195,41 @@ def token_struct(token: TokenManifest, registry: str) -> tuple[Any, ...]:
 
 
 def deploy(manifest: Manifest, w3: Web3, sender: Sender) -> Deployment:
-    """Deploy the registry with its committee, then each token bound to it. Returns what to keep.
+    """Deploy the registry with its committee, the factory, and by it the tokens bound to the registry.
 
-    A fault on the way is told with the addresses that exist by then.
+    Returns what to keep. A fault on the way is told with the addresses that exist by then; tokens that exist are passed
+    over when their creation is tried again.
     """
     committee = manifest.committee
     owner = str(to_checksum_address(committee.owner or sender.address))
     receipt = _create(
         w3, sender, "FilingRegistry", committee_struct(committee, owner), manifest.registry.max_validity_seconds
     )
-    registry = receipt["contractAddress"]
+    registry = str(receipt["contractAddress"])
+    made = [f"registry {registry}"]
     tokens: list[DeployedToken] = []
-    for token in manifest.tokens:
-        try:
-            made = _create(w3, sender, "AssetBackedToken", token_struct(token, str(registry)))
-        except FilingGateError as error:
-            kept = ", ".join([f"registry {registry}", *(f"{item.id} {item.address}" for item in tokens)])
-            raise type(error)(
-                f"token {token.id}: {error.what}; deployed by then: {kept}", where=error.where, remedy=error.remedy
-            ) from None
-        address = str(made["contractAddress"])
-        tokens.append(DeployedToken(id=token.id, address=address, symbol=token.symbol, decimals=token.decimals))
-    with chain_faults(str(getattr(w3.provider, "endpoint_uri", ""))):
-        chain_id = w3.eth.chain_id
+    try:
+        factory = Factory(w3, str(_create(w3, sender, "TrancheFactory")["contractAddress"]))
+        made.append(f"factory {factory.address}")
+        salt = keccak256(manifest.salt.encode("utf-8"))
+        for start in range(0, len(manifest.tokens), TOKENS_AT_ONCE):
+            some = manifest.tokens[start : start + TOKENS_AT_ONCE]
+            configs = [token_struct(token, registry) for token in some]
+            factory.deploy_all(sender, configs, salt)
+            for token, config in zip(some, configs, strict=True):
+                address = factory.predict(config, salt)
+                tokens.append(DeployedToken(id=token.id, address=address, symbol=token.symbol, decimals=token.decimals))
+                made.append(f"{token.id} {address}")
+        with chain_faults(str(getattr(w3.provider, "endpoint_uri", ""))):
+            chain_id = w3.eth.chain_id
+    except FilingGateError as error:
+        raise type(error)(
+            f"{error.what}; deployed by then: {', '.join(made)}", where=error.where, remedy=error.remedy
+        ) from None
     return Deployment(
         chain_id=chain_id,
-        registry=str(registry),
+        registry=registry,
+        factory=factory.address,
         block=int(receipt["blockNumber"]),
         transaction=Web3.to_hex(receipt["transactionHash"]),
         operators=committee.operators,

@@ -71,17 +71,27 @@ class Overview:
     registry: str
     operators: tuple[str, ...]
     threshold: int
+    epoch: int
+    owner: str
+    #: Seconds that an announced change of the committee waits, and for which a replaced operator still counts.
+    rotation_delay: int
+    retention: int
     block: int
     time: int
     filings: tuple[FilingOverview, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """Keys chainId, registry, operators, threshold, block, time, filings."""
+        """Keys chainId, registry, operators, threshold, epoch, owner, rotationDelay, retention, block, time and
+        filings."""
         return {
             "chainId": self.chain_id,
             "registry": self.registry,
             "operators": list(self.operators),
             "threshold": self.threshold,
+            "epoch": self.epoch,
+            "owner": self.owner,
+            "rotationDelay": self.rotation_delay,
+            "retention": self.retention,
             "block": self.block,
             "time": self.time,
             "filings": [filing.as_json() for filing in self.filings],
@@ -122,6 +132,10 @@ def overview(w3: Web3, deployment: Deployment, number: str | None = None) -> Ove
         registry.address,
         tuple(registry.operators(block)),
         registry.threshold(block),
+        registry.epoch(block),
+        registry.owner(block),
+        registry.rotation_delay(block),
+        registry.retention(block),
         block,
         int(latest["timestamp"]),
         tuple(filings),

@@ -18,7 +18,7 @@ from oracle.chain.sender import Sender
 from oracle.domain.approval import FilingApproval, FilingUpdate, OnChainStatus, OperatorSignature, Suspension
 from oracle.errors import InputError
 
-__all__ = ["FilingState", "Registry", "Token", "TrancheState", "approval_struct", "update_struct"]
+__all__ = ["Factory", "FilingState", "Registry", "Token", "TrancheState", "approval_struct", "update_struct"]
 
 
 @dataclass(frozen=True)
@@ -189,6 +189,21 @@ class Registry(_Bound):
         struct = (_bytes(suspension.filing), suspension.sequence, _bytes(suspension.reason))
         data = self._data("suspendBySig", struct, (signature.operator, _bytes(signature.signature)))
         return sender.send(self.w3, self.address, data)
+
+
+class Factory(_Bound):
+    """A deployed TrancheFactory. A token's configuration is `IAssetBackedToken.TokenConfig` as the ABI takes it."""
+
+    def __init__(self, w3: Web3, address: str) -> None:
+        super().__init__(w3, address, "TrancheFactory")
+
+    def predict(self, config: tuple[Any, ...], salt: bytes) -> str:
+        """The address that a token of this configuration has or will have."""
+        return str(self._call("predict", config, salt))
+
+    def deploy_all(self, sender: Sender, configs: Sequence[tuple[Any, ...]], salt: bytes) -> TxReceipt:
+        """Deploy the tokens that are not there yet, in one transaction."""
+        return sender.send(self.w3, self.address, self._data("deployAll", list(configs), salt))
 
 
 class Token(_Bound):

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from web3 import Web3
     from web3.types import TxReceipt
 
-    from oracle.chain.deployment import DeployedToken, Deployment
+    from oracle.chain.deployment import DeployedToken, Deployment, Manifest
     from oracle.chain.overview import FilingOverview
-    from oracle.chain.registry import TrancheState
+    from oracle.chain.registry import Registry, TrancheState
     from oracle.collector.proposal import Proposal, Proposed
     from oracle.collector.quorum import Quorum
     from oracle.domain.approval import OperatorSignature
@@ -45,6 +45,14 @@ __all__ = ["approve", "conclude", "deploy", "mint", "mint_batch", "quorum_lines"
 def shown_time(seconds: int) -> str:
     """Seconds since 1970 as UTC."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}Z" if seconds < 2**40 else str(seconds)
+
+
+def shown_span(seconds: int) -> str:
+    """A time span in the largest unit that divides it."""
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds and seconds % size == 0:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
 
 
 def quorum_lines(quorum: Quorum) -> list[str]:
@@ -122,6 +130,9 @@ def deploy(
       [committee]
       operators = ["0x...", "0x...", "0x..."]   # each operator's, from `operator init`
       threshold = 2                             # signatures an approval needs
+      owner = "0x..."                           # changes the committee: a Safe or timelock (default: the sender)
+      rotation_delay_seconds = 172800           # what adding an operator waits
+      retention_seconds = 0                     # how long a replaced operator's signatures still count
       [registry]
       max_validity_seconds = 259200             # longest window of an approval
       [[tokens]]                                # one block for each tranche
@@ -152,7 +163,11 @@ def deploy(
     progress(f"deploying from {sender.address}")
     deployment = deploy_contracts(plan, w3, sender)
     save_deployment(deployment, target)
-    rows = [["registry", deployment.registry, f"{deployment.threshold} of {len(deployment.operators)} operators"]]
+    rows = [
+        ["registry", deployment.registry, f"{deployment.threshold} of {len(deployment.operators)} operators"],
+        ["owner", deployment.owner, f"changes of the committee wait {shown_span(deployment.rotation_delay_seconds)}"],
+        ["factory", deployment.factory, ""],
+    ]
     rows += [[token.id, token.address, token.symbol] for token in deployment.tokens]
     emit(
         as_json,
@@ -199,7 +214,7 @@ def approve(
     w3 = connect(rpc)
     deployed = deployment_of(deployment, w3)
     registry = Registry(w3, deployed.registry)
-    _same_committee(plan.committee.operators, plan.committee.threshold, registry.operators(), registry.threshold())
+    _same_committee(plan, deployed, registry)
     sender = sender_of(keystore, password_file, account)
     progress(f"asking {len(nodes)} nodes")
     proposed = propose_approval(
@@ -231,10 +246,13 @@ def _must_be_writable(target: Path) -> None:
         ) from None
 
 
-def _same_committee(operators: list[str], threshold: int, actual: list[str], actual_threshold: int) -> None:
-    if set(operators) != set(actual) or threshold != actual_threshold:
+def _same_committee(plan: Manifest, deployed: Deployment, registry: Registry) -> None:
+    """The manifest names the committee as it was deployed, or as it is since it changed."""
+    operators, threshold = registry.operators(), registry.threshold()
+    known = [(set(deployed.operators), deployed.threshold), (set(operators), threshold)]
+    if (set(plan.committee.operators), plan.committee.threshold) not in known:
         raise InputError(
-            f"the manifest's committee is not the registry's ({actual_threshold} of {', '.join(actual)})",
+            f"the manifest's committee is not the registry's ({threshold} of {', '.join(operators)})",
             where="MANIFEST",
             remedy="use the manifest that was deployed",
         )
@@ -381,6 +399,7 @@ def status(number: str | None, rpc: str, deployment: Path | None, as_json: bool)
     seen = overview(w3, deployment_of(deployment, w3), number)
     lines = [f"registry {seen.registry} on chain {seen.chain_id}: {seen.threshold} of {len(seen.operators)} operators"]
     lines += [f"  operator {address}" for address in seen.operators]
+    lines.append(f"  owner    {seen.owner}: adding an operator waits {shown_span(seen.rotation_delay)}")
     for filing in seen.filings:
         lines += _filing_lines(filing, number or filing.filing, seen.time)
     if not seen.filings:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from eth_utils.address import to_checksum_address
 
-from oracle.chain.artifacts import abi
 from oracle.chain.code_match import known_build
 from oracle.chain.registry import Registry, Token
 from oracle.chain.rpc import chain_faults, connect
@@ -85,6 +84,4 @@ def _restriction(token: Token, build: str | None) -> str | None:
     """As the plan words it; None for a contract that this version does not know."""
     if build is None:
         return None
-    if not any(entry.get("name") == "permissioned" for entry in abi(build)):
-        return "NONE"
     return "PERMISSIONED" if token.permissioned() else "NONE"

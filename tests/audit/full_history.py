@@ -7,15 +7,31 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from oracle.audit.chain_reader import ChainReader
+from oracle.audit.committee_history import CommitteeHistory
 from oracle.audit.findings import AuditReport
 from oracle.audit.history import Call, History
 from oracle.audit.transfers import TransferHistory
 from oracle.chain.events import Event, read_events
 from oracle.domain.approval import FilingApproval, FilingUpdate, OnChainStatus, Tranche
 from oracle.signing.keys import KeySigner
-from tests.chain.small_world import CAP, FILING, HOUR, MAX_VALIDITY, OTHER_FILING, QUORUM, World
+from tests.chain.small_world import (
+    CAP,
+    FILING,
+    HOUR,
+    MAX_VALIDITY,
+    NEWCOMER,
+    OTHER_FILING,
+    QUORUM,
+    RETENTION,
+    ROTATION_DELAY,
+    STRANGER,
+    World,
+)
 
 RAISED = 2 * CAP
+ZERO = "0x" + "0" * 40
+#: After the history, which replaces and removes one of the quorum before.
+LAST_QUORUM = sorted([QUORUM[0], NEWCOMER], key=lambda key: int(key.address, 16))
 
 
 def play(world: World) -> None:
@@ -38,7 +54,28 @@ def play(world: World) -> None:
     world.suspend_by_signature(OTHER_FILING)
     world.update(OnChainStatus.REVOKED, OTHER_FILING)
     world.mint(1, 300)
+    rotate(world)
+    # By a current operator and a retained one.
     world.update(OnChainStatus.COMPLETED)
+    world.registry_call("removeOperator", QUORUM[1].address)
+
+
+def rotate(world: World) -> None:
+    """Replace an operator, and announce and call off, or do, every other change of the committee."""
+    own, new, leaving = world.registry_call, NEWCOMER.address, QUORUM[1].address
+    own("announceOperator", new, leaving)
+    own("announceOperator", STRANGER.address, ZERO)
+    own("announceThreshold", 1)
+    own("cancelOperator", STRANGER.address, ZERO)
+    world.travel(ROTATION_DELAY)
+    own("applyOperator", new, leaving)
+    own("raiseThreshold", 3)
+    own("announceThreshold", 2)
+    world.travel(ROTATION_DELAY)
+    own("applyThreshold")
+    own("announceSuccessor", "0x" + "55" * 20)
+    own("transferOwnership", world.relay.address)
+    world.relay.send(world.w3, world.registry.address, world.registry._data("acceptOwnership"))
 
 
 def _hex(value: bytes) -> str:
@@ -88,6 +125,8 @@ class Recording:
             MAX_VALIDITY,
             lambda event: self.calls[event.transaction],
             lambda block: self.times[block],
+            lambda operator, digest, signature, block: False,
+            CommitteeHistory(ROTATION_DELAY, RETENTION),
         )
         history.replay(self.events)
         consumed: dict[str, int] = {}
@@ -114,6 +153,10 @@ class Recording:
     def drop(self, name: str, number: int = 0) -> None:
         """As if the event never was."""
         del self.events[self.index(name, number)]
+
+    def drop_all(self, name: str) -> None:
+        """As if none of these events ever was."""
+        self.events = [event for event in self.events if event.name != name]
 
     def move(self, name: str, number: int, before: tuple[str, int]) -> None:
         """As if the event came earlier."""

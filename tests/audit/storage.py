@@ -5,7 +5,7 @@ from __future__ import annotations
 from oracle.domain.canonical import keccak256
 from tests.chain.small_world import World
 
-_BASES = range(16)
+_BASES = range(64)
 
 
 def read(world: World, address: str, slot: int) -> int:

@@ -14,8 +14,8 @@ from oracle.chain.artifacts import artifact
 from oracle.chain.deployment import Deployment
 from oracle.domain.approval import OnChainStatus
 from tests.audit import storage
-from tests.audit.full_history import FILING_BYTES, OTHER_BYTES, Recording
-from tests.chain.small_world import FILING, MAX_VALIDITY, OPERATORS, QUORUM, STRANGER, World, some_hash
+from tests.audit.full_history import FILING_BYTES, LAST_QUORUM, OTHER_BYTES, Recording
+from tests.chain.small_world import FILING, HOUR, MAX_VALIDITY, NEWCOMER, OPERATORS, QUORUM, STRANGER, World, some_hash
 from tests.contracts.chain_fixture import compact, with_high_s
 
 Falsify = Callable[[Recording], object]
@@ -46,14 +46,88 @@ def replayed(case: str, *expected: str) -> Callable[[Falsify], Falsify]:
 replayed("nothing altered")(lambda r: None)
 
 # The committee
-replayed("no committee announced", "COMMITTEE-MISSING", "SIGNATURE-COUNT", "SIGNATURE-STRANGER")(
-    lambda r: r.drop("CommitteeChanged")
+replayed(
+    "no committee announced",
+    "COMMITTEE-MISSING",
+    "COMMITTEE-EPOCH",
+    "COMMITTEE-CHANGE",
+    "SIGNATURE-COUNT",
+    "SIGNATURE-STRANGER",
+)(lambda r: r.drop_all("CommitteeChanged"))
+replayed("committee begins with number 2", "COMMITTEE-EPOCH", "COMMITTEE-UNANNOUNCED")(
+    lambda r: r.alter("CommitteeChanged", epoch=2)
 )
-replayed("committee begins with number 2", "COMMITTEE-EPOCH")(lambda r: r.alter("CommitteeChanged", epoch=2))
-replayed("another committee", "SIGNATURE-STRANGER")(
+replayed("another committee", "SIGNATURE-STRANGER", "COMMITTEE-CHANGE")(
     lambda r: r.alter("CommitteeChanged", operators=[STRANGER.address, some_hash("x")[:42]])
 )
-replayed("a higher threshold", "SIGNATURE-COUNT")(lambda r: r.alter("CommitteeChanged", threshold=3))
+replayed("a higher threshold", "SIGNATURE-COUNT", "COMMITTEE-CHANGE")(
+    lambda r: r.alter("CommitteeChanged", threshold=3)
+)
+
+replayed("replacement never announced", "COMMITTEE-UNANNOUNCED")(lambda r: r.drop("OperatorAnnounced", 0))
+replayed("replacement called off before", "COMMITTEE-UNANNOUNCED")(
+    lambda r: r.alter("OperatorCancelled", operator=NEWCOMER.address, replaced=QUORUM[1].address)
+)
+replayed("replacement announced for an earlier committee", "COMMITTEE-EPOCH", "COMMITTEE-UNANNOUNCED")(
+    lambda r: r.alter("OperatorAnnounced", 0, epoch=0)
+)
+replayed("announcement a second too short", "COMMITTEE-DELAY")(
+    lambda r: r.alter("OperatorAnnounced", 0, readyAt=r.event("OperatorAnnounced", 0).values["readyAt"] - 1)
+)
+replayed("replacement a second too early", "COMMITTEE-UNANNOUNCED", "COMMITTEE-DELAY")(
+    lambda r: r.times.update(
+        {r.event("CommitteeChanged", 1).block: r.event("OperatorAnnounced", 0).values["readyAt"] - 1}
+    )
+)
+replayed("replacement after 30 days", "COMMITTEE-UNANNOUNCED", "COMMITTEE-DELAY")(
+    lambda r: r.times.update(
+        {r.event("CommitteeChanged", 1).block: r.event("OperatorAnnounced", 0).values["readyAt"] + 30 * 24 * HOUR}
+    )
+)
+replayed("threshold lowered without a word", "COMMITTEE-UNANNOUNCED")(lambda r: r.drop("ThresholdAnnounced", 1))
+
+
+@replayed("threshold lowered to another one", "COMMITTEE-UNANNOUNCED", "SIGNATURE-COUNT")
+def _(r: Recording) -> None:
+    for number in (3, 4):
+        r.alter("CommitteeChanged", number, threshold=1)
+
+
+replayed("threshold announced that is none", "COMMITTEE-CHANGE", "COMMITTEE-UNANNOUNCED")(
+    lambda r: r.alter("ThresholdAnnounced", 1, threshold=0)
+)
+replayed("threshold called off that was not announced", "COMMITTEE-CHANGE")(
+    lambda r: r.alter("ThresholdCancelled", threshold=2)
+)
+replayed("retention a second too long", "COMMITTEE-DELAY")(
+    lambda r: r.alter("OperatorRetained", until=r.event("OperatorRetained").values["until"] + 1)
+)
+replayed("operator retained who was none", "COMMITTEE-CHANGE", "SIGNATURE-STRANGER")(
+    lambda r: r.alter("OperatorRetained", operator=STRANGER.address)
+)
+replayed("operator not retained", "SIGNATURE-STRANGER", "COMMITTEE-CHANGE")(lambda r: r.drop("OperatorRetained"))
+replayed("operator's retention over", "SIGNATURE-STRANGER")(
+    lambda r: r.times.update({r.event("FilingUpdated", 4).block: r.event("OperatorRetained").values["until"]})
+)
+replayed("retained operator's removal before its signature", "SIGNATURE-STRANGER")(
+    lambda r: r.move("OperatorRemoved", 0, ("FilingUpdated", 4))
+)
+replayed("operator and whom it replaced, both", "SIGNATURE-SEAT")(
+    lambda r: r.restate("FilingUpdated", 4, sorted([NEWCOMER, QUORUM[1]], key=lambda key: int(key.address, 16)))
+)
+replayed("operator leaves without a word", "COMMITTEE-CHANGE")(
+    lambda r: r.alter("CommitteeChanged", 4, operators=r.event("CommitteeChanged", 4).values["operators"][1:])
+)
+replayed("two operators at once", "COMMITTEE-CHANGE")(
+    lambda r: r.alter("CommitteeChanged", 4, operators=[STRANGER.address, some_hash("x")[:42]])
+)
+replayed("one operator on two seats", "COMMITTEE-CHANGE")(
+    lambda r: r.alter("CommitteeChanged", 4, operators=[QUORUM[0].address] * 3)
+)
+replayed("owner from nowhere", "COMMITTEE-OWNER")(
+    lambda r: r.alter("OwnershipTransferred", 1, previousOwner=STRANGER.address)
+)
+replayed("owner gone", "COMMITTEE-OWNER")(lambda r: r.alter("OwnershipTransferred", 1, newOwner="0x" + "0" * 40))
 
 # Events
 replayed("renewal dropped", "SEQUENCE")(lambda r: r.drop("FilingUpdated", 0))
@@ -168,7 +242,7 @@ replayed("completion with an end of its own", "WINDOW")(lambda r: r.restate("Fil
 def later_update(r: Recording, **values: Any) -> None:
     """The last resume once more, at the end, with these values, signed."""
     r.again_at_the_end("FilingUpdated", 2)
-    r.restate("FilingUpdated", -1, **values)
+    r.restate("FilingUpdated", -1, LAST_QUORUM, **values)
 
 
 replayed("resumed after revocation", "TRANSITION")(lambda r: later_update(r, filing=OTHER_BYTES, sequence=4))
@@ -186,7 +260,7 @@ replayed("suspended by quorum while approved", "TRANSITION")(
 def _(r: Recording) -> None:
     r.drop("FilingUpdated", 3)  # the other filing stays suspended
     r.again_at_the_end("FilingApproved", 1)
-    r.restate("FilingApproved", -1, sequence=3)
+    r.restate("FilingApproved", -1, LAST_QUORUM, sequence=3)
 
 
 # Issuing
@@ -215,7 +289,9 @@ replayed("cap set below what was issued", "CAP-BELOW-ISSUED", "ISSUE-OVER-CAP")(
 replayed("token approved under another filing too", "TRANCHE-REBOUND")(
     lambda r: r.restate("FilingApproved", 1, tranches=((token_of(r, 0), 10**6, 6), (token_of(r, 2), 10**6, 6)))
 )
-replayed("issued under another filing", "ISSUE-UNAPPROVED")(lambda r: r.alter("Issued", 0, filing=OTHER_BYTES))
+replayed("issued under another filing", "ISSUE-UNAPPROVED")(
+    lambda r: r.alter("Issued", 0, filingKey=int.from_bytes(OTHER_BYTES[:8], "big"))
+)
 replayed("issued by a token never approved", "ISSUE-UNAPPROVED")(
     lambda r: r.alter("Issued", 2, token=r.world.registry.address)
 )
@@ -296,8 +372,8 @@ filing_bits("sequence altered in storage", 3, 104, 64)
 
 @on_chain("threshold lowered in storage", "COMMITTEE-STATE")
 def _(w: World) -> None:
-    slot = storage.plain_slot(w, w.registry.address, 2 | 1 << 8)
-    storage.write(w, w.registry.address, slot, 1 | 1 << 8)
+    # Beside the pending owner in the second slot.
+    storage.write_bits(w, w.registry.address, 1, 1, 160, 8)
     assert w.registry.threshold() == 1
 
 
@@ -312,7 +388,7 @@ def code(w: World, address: str) -> bytes:
 def put_immutable(w: World, name: str, address: str, old: int, new: int, first_only: bool = False) -> None:
     """Replace an immutable's value where the code holds it; anywhere else the word may not be touched."""
     text, count = code(w, address), 0
-    for place in artifact(name)["immutableReferences"]:
+    for place in (place for of_one in artifact(name)["immutableReferences"] for place in of_one):
         start, end = place["start"], place["start"] + place["length"]
         if text[start:end] == old.to_bytes(32, "big") and not (first_only and count):
             text, count = text[:start] + new.to_bytes(32, "big") + text[end:], count + 1
@@ -355,7 +431,7 @@ def elsewhere(w: World, first_only: bool) -> None:
 
 
 on_chain("token gated by another registry", "TOKEN-REGISTRY")(lambda w: elsewhere(w, False))
-on_chain("token gated by another registry in one place of its code", "TOKEN-REGISTRY")(lambda w: elsewhere(w, True))
+on_chain("token gated by another registry in one place of its code", "TOKEN-IMMUTABLES")(lambda w: elsewhere(w, True))
 on_chain("token with other decimals in its code", "TOKEN-DECIMALS")(
     lambda w: put_immutable(w, "AssetBackedToken", w.tokens[0].address, 6, 18)
 )
@@ -372,13 +448,17 @@ with_file(
 )
 with_file("file names another threshold", lambda w: {"threshold": 1}, "COMMITTEE-DEPLOYMENT")
 with_file("file names a longer window", lambda w: {"max_validity_seconds": 10**7}, "REGISTRY-IMMUTABLES")
+with_file("file names another owner", lambda w: {"owner": STRANGER.address}, "COMMITTEE-DEPLOYMENT")
+with_file("file names a longer delay", lambda w: {"rotation_delay_seconds": 10**6}, "REGISTRY-IMMUTABLES")
+with_file("file names a longer retention", lambda w: {"retention_seconds": 10**6}, "REGISTRY-IMMUTABLES")
 with_file("file names an earlier block", lambda w: {"block": 0})
 with_file(
     "file names a later block",
     lambda w: {"block": w.deployment.block + 1},
     "CREATION",
-    "COMMITTEE-MISSING",
-    "COMMITTEE-STATE",
+    "COMMITTEE-EPOCH",
+    "COMMITTEE-CHANGE",
+    "COMMITTEE-OWNER",
     "COMMITTEE-DEPLOYMENT",
     "SIGNATURE-COUNT",
     "SIGNATURE-STRANGER",

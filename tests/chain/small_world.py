@@ -22,10 +22,13 @@ from oracle.signing.keys import KeySigner
 START = 1_800_000_000
 HOUR = 3600
 MAX_VALIDITY = 72 * HOUR
+ROTATION_DELAY = 2 * HOUR
+RETENTION = 5 * HOUR
 CAP = 1_000_000
 FILING = "0x" + keccak256(b"first filing").hex()
 OTHER_FILING = "0x" + keccak256(b"second filing").hex()
 STRANGER = KeySigner(keccak256(b"a stranger"))
+NEWCOMER = KeySigner(keccak256(b"a new operator"))
 OPERATORS = sorted(
     (KeySigner(keccak256(f"operator {number}".encode())) for number in range(3)), key=lambda key: key.address.lower()
 )
@@ -161,11 +164,21 @@ class World:
         token = self.tokens[index]
         NodeAccountSender(sender).send(self.w3, token.address, token._data(function, *arguments))
 
+    def registry_call(self, function: str, *arguments: Any) -> None:
+        """A function of the registry, as its owner."""
+        owner = NodeAccountSender(self.registry.owner())
+        owner.send(self.w3, self.registry.address, self.registry._data(function, *arguments))
+
 
 def manifest(accounts: Sequence[str]) -> Manifest:
     """Three operators, two of whom must sign, and three tokens of six decimals."""
     return Manifest(
-        committee=CommitteeManifest(operators=[signer.address for signer in OPERATORS], threshold=2),
+        committee=CommitteeManifest(
+            operators=[signer.address for signer in OPERATORS],
+            threshold=2,
+            rotation_delay_seconds=ROTATION_DELAY,
+            retention_seconds=RETENTION,
+        ),
         registry=RegistryManifest(max_validity_seconds=MAX_VALIDITY),
         tokens=[
             TokenManifest(

@@ -220,7 +220,7 @@ class _FailsAtThird:
         return self._sender.send(w3, to, data)
 
 
-def test_deploy__second_token_fails__error_tells_what_exists_by_then() -> None:
+def test_deploy__tokens_fail__error_tells_what_exists_by_then() -> None:
     with start_anvil() as anvil:
         w3 = Web3(Web3.HTTPProvider(anvil.url))
         first = str(w3.eth.accounts[0])
@@ -228,5 +228,5 @@ def test_deploy__second_token_fails__error_tells_what_exists_by_then() -> None:
         two_tokens = Manifest.model_validate(
             {"committee": {"operators": [first], "threshold": 1}, "tokens": [{"id": i, **token} for i in ("a", "b")]}
         )
-        with pytest.raises(RefusedError, match=r"token b: out of funds; deployed by then: registry 0x\w{40}, a 0x"):
+        with pytest.raises(RefusedError, match=r"out of funds; deployed by then: registry 0x\w{40}, factory 0x"):
             deploy(two_tokens, w3, _FailsAtThird(NodeAccountSender(first)))

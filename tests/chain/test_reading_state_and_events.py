@@ -18,7 +18,18 @@ from oracle.errors import RefusedError, UnreachableError
 from tests.anvil import start_anvil
 from tests.audit.full_history import play
 from tests.chain.node_double import node_double, rpc_error
-from tests.chain.small_world import CAP, FILING, MAX_VALIDITY, OPERATORS, OTHER_FILING, START, World, new_world
+from tests.chain.small_world import (
+    CAP,
+    FILING,
+    MAX_VALIDITY,
+    OPERATORS,
+    OTHER_FILING,
+    RETENTION,
+    ROTATION_DELAY,
+    START,
+    World,
+    new_world,
+)
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +226,9 @@ def test_overview__played_chain__equals_direct_calls(played: World) -> None:
 
 def test_overview__as_json__amounts_are_text_and_keys_stay(played: World) -> None:
     said = overview(played.w3, played.deployment).as_json()
-    assert set(said) == {"chainId", "registry", "operators", "threshold", "block", "time", "filings"}
+    committee = {"operators", "threshold", "epoch", "owner", "rotationDelay", "retention"}
+    assert set(said) == {"chainId", "registry", "block", "time", "filings"} | committee
+    assert (said["epoch"], said["rotationDelay"], said["retention"]) == (5, ROTATION_DELAY, RETENTION)
     filing = next(row for row in said["filings"] if row["filing"] == FILING)
     assert set(filing) == {"filing", "status", "validAfter", "validUntil", "sequence", "reason", "tranches"}
     assert filing["status"] == "COMPLETED"

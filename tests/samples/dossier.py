@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
-from oracle.chain.artifacts import abi
 from oracle.domain.dossier import Dossier, NegativeListItem, ProcedureCode, parse_dossier
 from oracle.domain.filing import FilingRecord, Observation, ObservationKind
 from oracle.domain.lifecycle import LifeCycle
@@ -62,10 +61,8 @@ JUNIOR: Final = "0x2222222222222222222222222222222222222222"
 REGISTRY: Final = "0x4444444444444444444444444444444444444444"
 #: Name and address of the operator that would sign.
 SIGNERS: Final = ("operator-1", "0x5555555555555555555555555555555555555555")
-#: What the token of this build can do, so that the sample also passes where a real token is read.
-RESTRICTION: Final = (
-    "PERMISSIONED" if any(entry.get("name") == "permissioned" for entry in abi("AssetBackedToken")) else "NONE"
-)
+#: As the tokens of the test worlds are deployed.
+RESTRICTION: Final = "NONE"
 MINT_CONTROLLER: Final = "0x3333333333333333333333333333333333333333"
 SENIOR_UNITS: Final = 800_000
 JUNIOR_UNITS: Final = 200_000

@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {IERC5267} from "@openzeppelin/contracts/interfaces/IERC5267.sol";
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
 import {OracleCommittee} from "./OracleCommittee.sol";
 import {
@@ -31,7 +31,7 @@ import {IOracleCommittee} from "./interfaces/IOracleCommittee.sol";
  * approve nor suspend. It does not know whether the operators told the truth about the filing. It does not stop
  * transfers or burns, and it holds no token to its word that it mints what it consumed (that is `FilingGated`'s part).
  */
-contract FilingRegistry is IFilingRegistry, OracleCommittee, EIP712, ERC165 {
+contract FilingRegistry is IFilingRegistry, OracleCommittee, IERC5267, ERC165 {
     /// @dev One slot, in a struct so that its place is worked out once a mint.
     struct TrancheRecord {
         TrancheWord word;
@@ -49,6 +49,9 @@ contract FilingRegistry is IFilingRegistry, OracleCommittee, EIP712, ERC165 {
     string private constant NAME = "FilingRegistry";
 
     string private constant VERSION = "1";
+
+    bytes32 private constant DOMAIN_TYPEHASH =
+        keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
 
     bytes32 private constant TRANCHE_TYPEHASH = keccak256("Tranche(address token,uint256 cap,uint8 decimals)");
 
@@ -87,7 +90,7 @@ contract FilingRegistry is IFilingRegistry, OracleCommittee, EIP712, ERC165 {
     constructor(
         CommitteeConfig memory committee,
         uint64 maxValidity_
-    ) OracleCommittee(committee) EIP712(NAME, VERSION) {
+    ) OracleCommittee(committee) {
         require(
             maxValidity_ != 0 && maxValidity_ <= MAX_VALIDITY_LIMIT,
             InvalidMaxValidity(maxValidity_, MAX_VALIDITY_LIMIT)
@@ -167,11 +170,12 @@ contract FilingRegistry is IFilingRegistry, OracleCommittee, EIP712, ERC165 {
 
     /// @inheritdoc IFilingRegistry
     function suspendBySig(Suspension calldata s, OperatorSignature calldata signature) external {
-        _requireOperatorSignature(suspensionDigest(s), 0, signature.operator, signature.signature);
+        address operator = signature.operator;
+        _requireOperatorSignature(suspensionDigest(s), 0, operator, signature.signature);
         (FilingKey key, FilingWord state) = _requireKnown(s.filing);
         if (state.status() != FilingStatus.Suspended) {
-            require(s.sequence == state.sequence(), WrongSequence(s.filing, s.sequence, state.sequence()));
-            _suspend(s.filing, key, state, signature.operator, s.reason);
+            _requireSequence(s.filing, s.sequence, state.sequence());
+            _suspend(s.filing, key, state, operator, s.reason);
         }
     }
 
@@ -246,7 +250,7 @@ contract FilingRegistry is IFilingRegistry, OracleCommittee, EIP712, ERC165 {
             hashes[i] = keccak256(abi.encode(TRANCHE_TYPEHASH, tranche.token, tranche.cap, tranche.decimals));
         }
         return
-            _hashTypedDataV4(
+            _typedDataHash(
                 keccak256(
                     abi.encode(
                         APPROVAL_TYPEHASH,
@@ -266,7 +270,7 @@ contract FilingRegistry is IFilingRegistry, OracleCommittee, EIP712, ERC165 {
     /// @inheritdoc IFilingRegistry
     function updateDigest(FilingUpdate calldata change) public view returns (bytes32) {
         return
-            _hashTypedDataV4(
+            _typedDataHash(
                 keccak256(
                     abi.encode(
                         UPDATE_TYPEHASH,
@@ -283,17 +287,13 @@ contract FilingRegistry is IFilingRegistry, OracleCommittee, EIP712, ERC165 {
 
     /// @inheritdoc IFilingRegistry
     function suspensionDigest(Suspension calldata s) public view returns (bytes32) {
-        return _hashTypedDataV4(keccak256(abi.encode(SUSPENSION_TYPEHASH, s.filing, s.sequence, s.reason)));
+        return _typedDataHash(keccak256(abi.encode(SUSPENSION_TYPEHASH, s.filing, s.sequence, s.reason)));
     }
 
-    /**
-     * @inheritdoc IERC5267
-     * @dev Name and version are short constants: the base contract's way of keeping long ones is not needed.
-     */
+    /// @inheritdoc IERC5267
     function eip712Domain()
         public
         view
-        override
         returns (
             bytes1 fields,
             string memory name,
@@ -316,6 +316,20 @@ contract FilingRegistry is IFilingRegistry, OracleCommittee, EIP712, ERC165 {
             super.supportsInterface(interfaceId);
     }
 
+    /// @dev What is signed for a struct's hash, in the domain of this contract on this very chain.
+    function _typedDataHash(bytes32 structHash) private view returns (bytes32) {
+        bytes32 domain = keccak256(
+            abi.encode(
+                DOMAIN_TYPEHASH,
+                keccak256(bytes(NAME)),
+                keccak256(bytes(VERSION)),
+                block.chainid,
+                address(this)
+            )
+        );
+        return MessageHashUtils.toTypedDataHash(domain, structHash);
+    }
+
     /// @dev Applies one approval, or does nothing if it was applied last; see {IFilingRegistry-approve}.
     function _approve(FilingApproval calldata approval, OperatorSignature[] calldata signatures) private {
         require(approval.filing != bytes32(0), ZeroFiling());
@@ -329,7 +343,7 @@ contract FilingRegistry is IFilingRegistry, OracleCommittee, EIP712, ERC165 {
         }
         _requireNext(approval.filing, state, approval.sequence);
         _requireNotFinal(approval.filing, state.status());
-        require(state.status() != FilingStatus.Suspended, FilingIsSuspended(approval.filing));
+        _requireNotSuspended(approval.filing, state.status());
         _requireWindow(approval.validAfter, approval.validUntil);
         _requireTranches(key, approval.tranches);
         _requireQuorum(digest, signatures);
@@ -402,18 +416,24 @@ contract FilingRegistry is IFilingRegistry, OracleCommittee, EIP712, ERC165 {
                 revert TokenBoundToAnotherFiling(token, _filingOfKey[stored.key()]);
             }
             require(cap >= stored.issued(), CapBelowIssued(token, cap, stored.issued()));
-            uint8 actual = _decimalsOf(token);
-            require(tranche.decimals == actual, DecimalsMismatch(token, tranche.decimals, actual));
+            (uint8 told, uint8 actual) = (tranche.decimals, _decimalsOf(token));
+            require(told == actual, DecimalsMismatch(token, told, actual));
         }
     }
 
     /// @dev The token's decimals; anything else than one number from 0 to 255 is refused.
     function _decimalsOf(address token) private view returns (uint8) {
-        (bool success, bytes memory result) = token.staticcall(abi.encodeCall(IERC20Metadata.decimals, ()));
-        // An address without code answers with nothing.
-        require(success && result.length == 32, DecimalsUnreadable(token));
-        uint256 value = abi.decode(result, (uint256));
-        require(value <= type(uint8).max, DecimalsUnreadable(token));
+        uint256 question = uint256(uint32(IERC20Metadata.decimals.selector));
+        bool success;
+        uint256 value;
+        assembly ("memory-safe") {
+            mstore(0, question)
+            success := staticcall(gas(), token, 0x1c, 4, 0, 0x20)
+            // An address without code answers with nothing. Of a longer answer no more is copied.
+            success := and(success, eq(returndatasize(), 0x20))
+            value := mload(0)
+        }
+        require(success && value <= type(uint8).max, DecimalsUnreadable(token));
         return uint8(value);
     }
 
@@ -459,14 +479,17 @@ contract FilingRegistry is IFilingRegistry, OracleCommittee, EIP712, ERC165 {
         FilingWord state = _filings[tranche.key()];
         require(reason != TokenNotApproved.selector, TokenNotApproved(token));
         require(reason != ZeroAmount.selector, ZeroAmount());
-        require(reason != FilingIsSuspended.selector, FilingIsSuspended(filing));
-        require(reason != FilingIsFinal.selector, FilingIsFinal(filing, state.status()));
+        _requireNotFinal(filing, state.status());
+        _requireNotSuspended(filing, state.status());
         require(
             reason != FilingNotStarted.selector,
             FilingNotStarted(filing, state.validAfter(), block.timestamp)
         );
         require(reason != FilingExpired.selector, FilingExpired(filing, state.validUntil(), block.timestamp));
-        revert CapExceeded(token, amount, tranche.cap() - tranche.issued());
+        // Cannot underflow: what is issued is at most the cap.
+        unchecked {
+            revert CapExceeded(token, amount, tranche.cap() - tranche.issued());
+        }
     }
 
     /// @dev Key and state of a filing that was approved before.
@@ -492,8 +515,15 @@ contract FilingRegistry is IFilingRegistry, OracleCommittee, EIP712, ERC165 {
 
     /// @dev Reverts unless the message is made for the filing's present state.
     function _requireNext(bytes32 filing, FilingWord state, uint64 sequence) private pure {
-        uint64 expected = state.sequence() + 1;
+        _requireSequence(filing, sequence, state.sequence() + 1);
+    }
+
+    function _requireSequence(bytes32 filing, uint64 sequence, uint64 expected) private pure {
         require(sequence == expected, WrongSequence(filing, sequence, expected));
+    }
+
+    function _requireNotSuspended(bytes32 filing, FilingStatus status) private pure {
+        require(status != FilingStatus.Suspended, FilingIsSuspended(filing));
     }
 
     function _requireNotFinal(bytes32 filing, FilingStatus status) private pure {

@@ -96,7 +96,7 @@ abstract contract OracleCommittee is IOracleCommittee, Ownable2Step {
         _retention = config.retention;
         for (uint256 i = 0; i < count; ++i) {
             _requireNewcomer(config.operators[i]);
-            _sit(config.operators[i], i, 1);
+            _sit(config.operators[i], i, 1, 1);
         }
         // At most MAX_OPERATORS, checked above.
         _count = uint8(count);
@@ -114,7 +114,9 @@ abstract contract OracleCommittee is IOracleCommittee, Ownable2Step {
         require(readyAt == 0, AlreadyAnnounced(readyAt));
         readyAt = _after(_rotationDelay);
         uint64 current = _epoch;
-        _announcements[operator][replaced] = Announcement(current, readyAt);
+        Announcement storage announced = _announcements[operator][replaced];
+        announced.epoch = current;
+        announced.readyAt = readyAt;
         emit OperatorAnnounced(operator, replaced, current, readyAt);
     }
 
@@ -131,7 +133,7 @@ abstract contract OracleCommittee is IOracleCommittee, Ownable2Step {
                 ++seat;
             }
             _count = uint8(count + 1);
-            _sit(operator, seat, next);
+            _sit(operator, seat, next, next);
         } else {
             // A current operator: it was one when this was announced, and has not left since.
             Member storage leaving = _members[replaced];
@@ -139,8 +141,7 @@ abstract contract OracleCommittee is IOracleCommittee, Ownable2Step {
             uint64 until = _after(_retention);
             leaving.until = until;
             leaving.since = next;
-            _sit(operator, seat, _seats[seat].opened);
-            _members[operator].since = next;
+            _sit(operator, seat, _seats[seat].opened, next);
             if (_retention != 0) {
                 emit OperatorRetained(replaced, operator, until);
             }
@@ -162,7 +163,9 @@ abstract contract OracleCommittee is IOracleCommittee, Ownable2Step {
             delete _seats[seat];
             --_count;
         }
-        _members[operator] = Member(0, 0, _epoch + 1);
+        Member storage member = _members[operator];
+        member.until = 0;
+        member.since = _epoch + 1;
         emit OperatorRemoved(operator);
         _changed();
     }
@@ -240,7 +243,7 @@ abstract contract OracleCommittee is IOracleCommittee, Ownable2Step {
     /// @inheritdoc IOracleCommittee
     function countsUntil(address account) external view returns (uint64) {
         Member storage member = _members[account];
-        return _counts(member) ? member.until : 0;
+        return _counts(member.seat, member.until, member.since) ? member.until : 0;
     }
 
     /// @inheritdoc IOracleCommittee
@@ -255,7 +258,7 @@ abstract contract OracleCommittee is IOracleCommittee, Ownable2Step {
 
     /// @inheritdoc IOracleCommittee
     function operatorReadyAt(address operator, address replaced) public view returns (uint64) {
-        Announcement memory announced = _announcements[operator][replaced];
+        Announcement storage announced = _announcements[operator][replaced];
         bool stands = announced.epoch >= _members[operator].since && announced.epoch >= _members[replaced].since;
         return stands ? _unlessLapsed(announced.readyAt) : 0;
     }
@@ -341,11 +344,17 @@ abstract contract OracleCommittee is IOracleCommittee, Ownable2Step {
         require(isOperator(account), NotAnOperator(account));
     }
 
-    /// @dev Seats an operator; its seat is open since `opened`, and so it joined then.
-    function _sit(address operator, uint256 seat, uint64 opened) private {
-        _seats[seat] = Seat(operator, opened);
+    /// @dev Seats an operator who joins with the committee numbered `since`, on a seat that is open since `opened`.
+    function _sit(address operator, uint256 seat, uint64 opened, uint64 since) private {
+        // Field by field: a whole struct would go through memory.
+        Seat storage taken = _seats[seat];
+        taken.operator = operator;
+        taken.opened = opened;
+        Member storage member = _members[operator];
         // A seat's number is less than MAX_OPERATORS.
-        _members[operator] = Member(uint8(seat), CURRENT, opened);
+        member.seat = uint8(seat);
+        member.until = CURRENT;
+        member.since = since;
     }
 
     /// @dev Sets a threshold that the operators can reach.
@@ -387,20 +396,22 @@ abstract contract OracleCommittee is IOracleCommittee, Ownable2Step {
     /// @dev The seat of an operator whose signature counts now.
     function _requireCounting(address account) private view returns (uint256) {
         Member storage member = _members[account];
-        require(_counts(member), NotAnOperator(account));
-        return member.seat;
+        // Together, so that the slot is read once.
+        (uint256 seat, uint64 until, uint64 since) = (member.seat, member.until, member.since);
+        require(_counts(seat, until, since), NotAnOperator(account));
+        return seat;
     }
 
     /// @dev Whether signatures count now: of a current operator, or of one retained on a seat that was not closed.
-    function _counts(Member storage member) private view returns (bool) {
-        if (member.until == CURRENT) {
+    function _counts(uint256 number, uint64 until, uint64 since) private view returns (bool) {
+        if (until == CURRENT) {
             return true;
         }
-        if (block.timestamp >= member.until) {
+        if (block.timestamp >= until) {
             return false;
         }
-        Seat storage seat = _seats[member.seat];
-        return seat.operator != address(0) && seat.opened < member.since;
+        Seat storage seat = _seats[number];
+        return seat.operator != address(0) && seat.opened < since;
     }
 
     /// @dev Reverts unless `account` can become an operator.
@@ -417,11 +428,17 @@ abstract contract OracleCommittee is IOracleCommittee, Ownable2Step {
 
     /// @dev Zero if the time to apply is over.
     function _unlessLapsed(uint64 readyAt) private view returns (uint64) {
-        return block.timestamp < uint256(readyAt) + APPLY_WINDOW ? readyAt : 0;
+        // Cannot overflow: 64 bits and a month in 256 bits.
+        unchecked {
+            return block.timestamp < uint256(readyAt) + APPLY_WINDOW ? readyAt : 0;
+        }
     }
 
     /// @dev The time in so many seconds; 64 bits hold it, as a year is the most.
     function _after(uint64 delay) private view returns (uint64) {
-        return uint64(block.timestamp) + delay;
+        // Cannot overflow for 500 billion years.
+        unchecked {
+            return uint64(block.timestamp) + delay;
+        }
     }
 }

@@ -19,16 +19,12 @@ from oracle.chain.deployment import Deployment
 from oracle.chain.events import Event, read_events
 from oracle.chain.registry import Registry, Token
 from oracle.domain.approval import ZERO_HASH
-from oracle.domain.canonical import keccak256
 from oracle.errors import InputError, RefusedError, UnreachableError
 from oracle.signing.eip712 import Domain
 
 __all__ = ["audit_chain"]
 
 T = TypeVar("T")
-
-#: The EIP-712 domain's name and version, which the registry holds as hash and as text.
-_NAME, _VERSION = "FilingRegistry", "1"
 
 
 def audit_chain(w3: Web3, deployment: Deployment, progress: Callable[[str], None] = lambda _: None) -> AuditReport:
@@ -176,11 +172,6 @@ class _Audit:
             expected = Counter(
                 word.hex()
                 for word in (
-                    self.domain.separator,
-                    _word(self.deployment.chain_id),
-                    _word(int(self.registry.address, 16)),
-                    keccak256(_NAME.encode()),
-                    keccak256(_VERSION.encode()),
                     _word(self.deployment.max_validity_seconds),
                     _word(self.deployment.rotation_delay_seconds),
                     _word(self.deployment.retention_seconds),

@@ -19,14 +19,14 @@ help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 setup: ## everything the other targets install, at once
-	@scripts/bootstrap.sh project node brownie
+	@scripts/bootstrap.sh project node peers brownie
 
 demo: ## the main job end to end on a local chain (KEEP=1 leaves it running)
 	@scripts/bootstrap.sh project node
 	@$(PY) scripts/demo.py $(if $(KEEP),--keep) $(DEMO_ARGS)
 
 test: ## all tests (JOBS=2, TEST_ARGS="-k name" to choose)
-	@scripts/bootstrap.sh project node brownie
+	@scripts/bootstrap.sh project node peers brownie
 	@$(PY) -m pytest -n $(JOBS) --dist loadfile $(TEST_ARGS)
 
 lint: ## style, types and the direction of imports
@@ -64,4 +64,4 @@ clean: ## removes what was built and cached, keeps the environments
 	@find oracle scripts tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 distclean: clean ## removes the environments too
-	@rm -rf .venv .venv-brownie node_modules .solcx
+	@rm -rf .venv .venv-brownie node_modules tests/contracts/adapters/node_modules .solcx

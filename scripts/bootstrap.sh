@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Installs what the make targets need, once; does nothing when it is all there.
 #
-#   scripts/bootstrap.sh [project] [node] [brownie]      default: all three
+#   scripts/bootstrap.sh [project] [node] [peers] [brownie]      default: all four
 #
 #   project  .venv: the locked Python packages of the service and of development, and `oracle` itself, editable
 #   node     node_modules: the Solidity compiler, OpenZeppelin's contracts and the test chain. Without Node.js 20 or
 #            newer on PATH, a locked Node.js goes into .venv/bin
+#   peers    tests/contracts/adapters/node_modules: the contracts of other projects that the adapters are tested with
 #   brownie  .venv-brownie: Brownie with its own, older pins
 #
 # PYTHON=/path/to/python chooses the interpreter. Logs of every step: build/log/.
@@ -186,6 +187,10 @@ node_packages() {
   [[ -e .solcx/solc-v$version ]] || ln -sfn ../tools/solc ".solcx/solc-v$version"
 }
 
+peer_packages() {
+  step peer-packages tests/contracts/adapters/install.sh
+}
+
 # ----------------------------------------------------------------
 
 mkdir -p build
@@ -193,12 +198,13 @@ if command -v flock >/dev/null && [[ -z ${FILING_GATE_SETUP:-} ]]; then
   # Two makes at once wait for each other.
   FILING_GATE_SETUP=1 exec flock build/setup.lock "$ROOT/scripts/bootstrap.sh" "$@"
 fi
-[[ $# -gt 0 ]] || set -- project node brownie
+[[ $# -gt 0 ]] || set -- project node peers brownie
 for part in "$@"; do
   case $part in
     project) project ;;
     node) node_packages ;;
+    peers) peer_packages ;;
     brownie) brownie ;;
-    *) die "unknown part '$part' (project, node, brownie)" ;;
+    *) die "unknown part '$part' (project, node, peers, brownie)" ;;
   esac
 done

@@ -40,6 +40,9 @@ MANIFEST = """\
 [committee]
 operators = {operators}
 threshold = 2
+owner = "{issuer}"
+rotation_delay_seconds = 172800
+retention_seconds = 86400
 
 [registry]
 max_validity_seconds = 259200

@@ -36,9 +36,11 @@ lint: ## style, types and the direction of imports
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo
 
-bench: ## measurements, as JSON in bench/results/
+bench: ## measurements, as JSON in bench/results/ (BENCH_ARGS=gas or sign for one)
 	@test -f scripts/bench.py || { echo 'make bench: scripts/bench.py is missing from this tree' >&2; exit 1; }
 	@scripts/bootstrap.sh project node
+	@tests/contracts/adapters/install.sh
+	@bench/peers/install.sh
 	@$(PY) scripts/bench.py $(BENCH_ARGS)
 
 serve: ## one oracle node (CONFIG=path/to/node.toml)

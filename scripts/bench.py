@@ -1,7 +1,12 @@
-"""`make bench`: what signing and checking an approval costs, beside eth-account and the bare curve, in one run.
+"""`make bench`: what the project costs, measured beside its peers; docs/benchmarks.md explains every figure.
 
-Writes bench/results/sign.json: operations per second on one core, median of five rounds. All paths handle the same
-approvals; before timing, every digest is compared with eth-account's.
+python scripts/bench.py                  both
+python scripts/bench.py sign             bench/results/sign.json: signing and checking an approval, beside
+                                         eth-account and the bare curve; operations per second on one core, median
+                                         of five rounds. All paths handle the same approvals; before timing, every
+                                         digest is compared with eth-account's
+python scripts/bench.py gas              bench/results/gas.json: see scripts/bench_gas.py
+python scripts/bench.py gas --check      measures nothing; 1 if gas.json and the tests' snapshot disagree
 """
 
 from __future__ import annotations
@@ -13,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)
 
+import argparse
 import json
 import platform
 import statistics
@@ -29,6 +35,7 @@ from oracle.domain.approval import FilingApproval, Tranche
 from oracle.signing.eip712 import Domain, approval_digest
 from oracle.signing.keys import KeySigner
 from oracle.signing.recovery import recover
+from scripts import bench_gas
 from tests.signing.typed_data import digest_by_eth_account, signable
 
 ROUNDS = 5
@@ -68,8 +75,36 @@ def per_second(work: Callable[[int], object]) -> int:
     return round(statistics.median(rates))
 
 
-def main() -> int:
-    """Measure, print, write."""
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command line; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Measure, print, and write bench/results/.")
+    parser.add_argument("what", nargs="*", metavar="{sign,gas}", help="both by default")
+    parser.add_argument("--check", action="store_true", help="compare gas.json with the snapshot, measure nothing")
+    options = parser.parse_args(argv)
+    for name in options.what:
+        if name not in ("sign", "gas"):
+            parser.error(f"{name} is not one of sign, gas")
+    if options.check:
+        lines = bench_gas.differences()
+        for line in lines:
+            print(f"bench: {line}", file=sys.stderr)
+        if lines:
+            print("bench: run `make bench BENCH_ARGS=gas` and commit the result", file=sys.stderr)
+        return 1 if lines else 0
+    what = options.what or ["sign", "gas"]
+    code = sign() if "sign" in what else 0
+    if code == 0 and "gas" in what:
+        try:
+            print(bench_gas.write())
+        except bench_gas.PeersMissing as error:
+            print(f"bench: {error}", file=sys.stderr)
+            return 2
+        print(f"wrote {bench_gas.RESULT.relative_to(ROOT)}")
+    return code
+
+
+def sign() -> int:
+    """Measures signing, prints and writes it."""
     made = approvals(200)
     typed: list[SignableMessage] = [signable(DOMAIN, approval) for approval in made]
     digests = [approval_digest(DOMAIN, approval) for approval in made]

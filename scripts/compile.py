@@ -91,17 +91,19 @@ def install_native() -> None:
     solcx.install_solc(SOLC_VERSION)
 
 
-def resolve_import(importer: str, target: str) -> str:
+def resolve_import(importer: str, target: str, remappings: Mapping[str, str] = REMAPPINGS) -> str:
     """The source name that `import "target"` means in the source named `importer`."""
     if target.startswith("."):
         return posixpath.normpath(posixpath.join(posixpath.dirname(importer), target))
-    for prefix, replacement in REMAPPINGS.items():
+    for prefix, replacement in remappings.items():
         if target.startswith(prefix):
             return replacement + target[len(prefix) :]
     return target
 
 
-def collect_sources(names: Iterable[str], own: Mapping[str, str] | None = None) -> dict[str, dict[str, str]]:
+def collect_sources(
+    names: Iterable[str], own: Mapping[str, str] | None = None, remappings: Mapping[str, str] = REMAPPINGS
+) -> dict[str, dict[str, str]]:
     """The named sources and all that they import, as the compiler's `sources`.
 
     `names` are paths from the project's root; `own` gives the text of sources that are not files.
@@ -118,21 +120,23 @@ def collect_sources(names: Iterable[str], own: Mapping[str, str] | None = None) 
         except FileNotFoundError:
             raise CompileError(f"{name} is imported but not there; is node_modules installed (`npm ci`)?") from None
         texts[name] = text
-        pending += [resolve_import(name, target) for target in _IMPORT.findall(text)]
+        pending += [resolve_import(name, target, remappings) for target in _IMPORT.findall(text)]
     return {name: {"content": texts[name]} for name in sorted(texts)}
 
 
-def settings() -> dict[str, Any]:
+def settings(remappings: Mapping[str, str] = REMAPPINGS) -> dict[str, Any]:
     """The compiler settings that decide about the bytecode."""
     return {
         "evmVersion": EVM_VERSION,
         "optimizer": dict(OPTIMIZER),
-        "remappings": [f"{prefix}={target}" for prefix, target in sorted(REMAPPINGS.items())],
+        "remappings": [f"{prefix}={target}" for prefix, target in sorted(remappings.items())],
         "viaIR": VIA_IR,
     }
 
 
-def compile_sources(sources: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+def compile_sources(
+    sources: Mapping[str, Mapping[str, str]], remappings: Mapping[str, str] = REMAPPINGS
+) -> dict[str, Any]:
     """The compiler's `contracts` for these sources: source name, contract name, output.
 
     What was compiled before, from the same text with the same settings, is taken from build/solc-cache/.
@@ -141,7 +145,7 @@ def compile_sources(sources: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     job = {
         "language": "Solidity",
         "sources": dict(sources),
-        "settings": settings() | {"outputSelection": {"*": {"*": outputs}}},
+        "settings": settings(remappings) | {"outputSelection": {"*": {"*": outputs}}},
     }
     compiler = find_compiler()
     name = hashlib.sha256(json.dumps([SOLC_VERSION, job], sort_keys=True).encode()).hexdigest()

@@ -428,3 +428,22 @@ class Gate:
         """The filing's status, window and sequence."""
         status, after, until, sequence = self.registry.functions.filingState(self.filing).call()
         return status, after, until, sequence
+
+
+def deploy_gate(chain: Chain) -> Gate:
+    """A registry of five operators of whom three must sign, and three tokens, ascending by address."""
+    operators = [account.address for account in chain.operators]
+    threshold = 3
+    admin, issuer, relay, holder, owner = chain.accounts[1:6]
+    registry = chain.deploy("FilingRegistry", committee(operators, threshold, owner), MAX_VALIDITY)
+    tokens = [
+        chain.deploy(
+            "AssetBackedToken",
+            token_config(
+                registry.address, admin, issuer, name=f"Tranche {name}", symbol=name, tranche_id=keccak(name.encode())
+            ),
+        )
+        for name in "ABC"
+    ]
+    tokens.sort(key=lambda token: int(token.address, 16))
+    return Gate(chain, registry, tokens, threshold, admin, issuer, relay, holder, owner)

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from eth_utils.crypto import keccak
 from web3 import IPCProvider, Web3
 
 from scripts.compile import ROOT, artifact, build, collect_sources, compile_sources
 from tests.anvil import start_anvil
-from tests.contracts.chain_fixture import MAX_VALIDITY, START, Chain, Gate, committee, token_config
+from tests.contracts.chain_fixture import START, Chain, Gate, deploy_gate
 
 TEST_SOURCES = ROOT / "tests" / "contracts" / "sol"
 
@@ -41,21 +40,7 @@ def chain(artifacts: dict[str, dict[str, Any]]) -> Iterator[Chain]:
 @pytest.fixture(scope="session")
 def deployed(chain: Chain) -> Gate:
     """A registry of five operators of whom three must sign, and three tokens, ascending by address."""
-    operators = [account.address for account in chain.operators]
-    threshold = 3
-    admin, issuer, relay, holder, owner = chain.accounts[1:6]
-    registry = chain.deploy("FilingRegistry", committee(operators, threshold, owner), MAX_VALIDITY)
-    tokens = [
-        chain.deploy(
-            "AssetBackedToken",
-            token_config(
-                registry.address, admin, issuer, name=f"Tranche {name}", symbol=name, tranche_id=keccak(name.encode())
-            ),
-        )
-        for name in "ABC"
-    ]
-    tokens.sort(key=lambda token: int(token.address, 16))
-    return Gate(chain, registry, tokens, threshold, admin, issuer, relay, holder, owner)
+    return deploy_gate(chain)
 
 
 @pytest.fixture

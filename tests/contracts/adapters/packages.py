@@ -80,8 +80,11 @@ def trex() -> dict[str, dict[str, Any]]:
     return found | {"TrexIdentity": published("TrexIdentity", identity)}
 
 
-def ace() -> dict[str, dict[str, Any]]:
-    """Chainlink ACE 1.0.0, compiled now with the project's compiler and settings, by names that begin with `Ace`."""
+def ace(**changes: Any) -> dict[str, dict[str, Any]]:
+    """Chainlink ACE 1.0.0, compiled now with the project's compiler, by names that begin with `Ace`.
+
+    changes: settings of the compiler other than the project's.
+    """
     import solcx
 
     require_packages()
@@ -93,6 +96,7 @@ def ace() -> dict[str, dict[str, Any]]:
             "optimizer": dict(OPTIMIZER),
             "remappings": [f"{prefix}={target}" for prefix, target in _REMAPPED.items()],
             "outputSelection": {"*": {"*": ["abi", "evm.bytecode.object"]}},
+            **changes,
         },
     }
     made = solcx.compile_standard(job, solc_binary=find_compiler())["contracts"]

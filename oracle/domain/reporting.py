@@ -15,7 +15,15 @@ from oracle.domain.dossier import Dossier, Report
 from oracle.domain.lifecycle import LifeCycle
 from oracle.domain.working_days import working_days_after
 
-__all__ = ["DueReport", "RecordedReport", "ReportState", "open_major_events", "reports_due", "unresolved"]
+__all__ = [
+    "DueReport",
+    "RecordedReport",
+    "ReportState",
+    "open_major_events",
+    "recorded_due",
+    "reports_due",
+    "unresolved",
+]
 
 
 class ReportState(StrEnum):
@@ -93,10 +101,20 @@ def reports_due(
     return tuple(rows)
 
 
+def recorded_due(recorded: Iterable[RecordedReport], working_days: int) -> tuple[DueReport, ...]:
+    """The same for a filing whose dossier is not known: what the node's record says, and no more."""
+    rows: list[DueReport] = []
+    for item in recorded:
+        rows = _with(rows, item, item.event_on, working_days)
+    return tuple(rows)
+
+
 def _with(rows: list[DueReport], item: RecordedReport, closed_on: date, working_days: int) -> list[DueReport]:
     """The rows with what the record knows of one event; the issue is completed only once, whatever its day."""
     once = item.kind == "COMPLETION"
-    same = [index for index, row in enumerate(rows) if row.kind == item.kind and (once or row.event_on == item.event_on)]
+    same = [
+        index for index, row in enumerate(rows) if row.kind == item.kind and (once or row.event_on == item.event_on)
+    ]
     if not same:
         start = closed_on if once else item.event_on
         due = working_days_after(start, working_days)

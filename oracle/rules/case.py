@@ -66,8 +66,9 @@ class Case:
     `now` is seconds since 1970; `observations` are the newest sightings, `earlier` those of before;
     `tranches` is None where the chain was not read. `revisions` are the dossier's predecessors, newest first, as far as
     they are known; `signers` are the names and addresses of whoever would sign the approval. `approved` are the hashes
-    (0x-hex) of the dossiers with which the filing was approved last, on chain and by this node. `recorded` is what was
-    declared and reported to this node, and `state` where the filing stands by its record; None without one.
+    (0x-hex) of the dossiers with which the filing was approved last: on chain, or if never there, by this node.
+    `recorded` is what was declared and reported to this node, and `state` where the filing stands by its record; None
+    without one.
     """
 
     dossier: Dossier

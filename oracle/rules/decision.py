@@ -141,7 +141,8 @@ _CLOSED = ENDED | {LifeCycle.SUSPENDED, LifeCycle.COMPLETED}
 def _by_record(case: Case) -> list[Difference]:
     if case.state not in _CLOSED:
         return []
-    wanted = "a resumption by a quorum on chain" if case.state is LifeCycle.SUSPENDED else "nothing: this state is final"
+    suspended = case.state is LifeCycle.SUSPENDED
+    wanted = "a resumption by a quorum on chain" if suspended else "nothing: no more is issued in this state"
     return [Difference("state by this node's record", case.state.value, wanted)]
 
 

@@ -56,7 +56,7 @@ def test_ruleset_hash__any_policy_field_changed__differs() -> None:
 
 def test_ruleset_hash__version_raised__differs(monkeypatch) -> None:
     before = ruleset_hash(Policy())
-    monkeypatch.setattr(table, "RULESET_VERSION", "csrc-2026-1/3")
+    monkeypatch.setattr(table, "RULESET_VERSION", "csrc-2026-1/4")
     assert ruleset_hash(Policy()) != before
 
 

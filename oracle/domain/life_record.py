@@ -100,16 +100,16 @@ class Alert:
 
 @dataclass(frozen=True)
 class Folded:
-    """Where a filing stands and what a person should look at. `waiting` are stops that had nothing to stop yet."""
+    """Where a filing stands and what a person should look at. `unlifted` are stops that no quorum has lifted since."""
 
     life: FilingLife
     alerts: tuple[Alert, ...] = ()
-    waiting: tuple[Event, ...] = ()
+    unlifted: tuple[Event, ...] = ()
 
     @property
     def stopped(self) -> bool:
         """Whether the record asks that nothing be minted until a quorum resumes, or ever again."""
-        return self.life.state is LifeCycle.SUSPENDED or self.life.state in ENDED or bool(self.waiting)
+        return self.life.state is LifeCycle.SUSPENDED or self.life.state in ENDED or bool(self.unlifted)
 
 
 _STOPS = (MajorEvent, OverdueReport, Suspension)
@@ -118,8 +118,8 @@ _STOPS = (MajorEvent, OverdueReport, Suspension)
 def fold(events: Iterable[RecordedEvent], now: int) -> Folded:
     """The state after all events, at `now`. The same events give the same state.
 
-    A stop that comes before anything is known to be running is not lost: it waits and takes effect with the first
-    state that can be suspended, unless a quorum resumed in between.
+    A stop holds until a quorum resumes. One that comes before anything is known to be running, or outlasts the term,
+    takes effect again with the next state that can be suspended.
     """
     folded = Folded(FilingLife())
     last = 0
@@ -131,7 +131,7 @@ def fold(events: Iterable[RecordedEvent], now: int) -> Folded:
 
 
 def _take(folded: Folded, item: RecordedEvent) -> Folded:
-    life, waiting = folded.life, folded.waiting
+    life, waiting = folded.life, folded.unlifted
     alerts = list(folded.alerts)
     event = _event_of(item)
     if event is None:
@@ -140,21 +140,22 @@ def _take(folded: Folded, item: RecordedEvent) -> Folded:
     if isinstance(event, Suspension):
         life = replace(life, persons=life.persons | {event.by})
     elif isinstance(event, Resumption):
-        life, waiting = replace(life, persons=life.persons | set(event.by)), ()
+        life = replace(life, persons=life.persons | set(event.by))
+        waiting = () if len(set(event.by)) > 1 else waiting
     # The clock moves before the event: what ran out in between did so first.
     life = advance(life, Tick(), item.at).life
     step = advance(life, event, item.at)
     life = step.life
     alerts += [Alert(item.at, text) for text in step.alerts]
-    if isinstance(event, _STOPS) and step.refused is not None and life.state not in ENDED:
+    if isinstance(event, _STOPS):
+        if step.refused is not None:
+            alerts.append(Alert(item.at, f"waits until there is something to suspend: {_words(event)}"))
         waiting = (*waiting, event)
-        alerts.append(Alert(item.at, f"waits until there is something to suspend: {_words(event)}"))
-    elif waiting and life.state in SUSPENDABLE:
+    if life.state in SUSPENDABLE:
         for stop in waiting:
             step = advance(life, stop, item.at)
             life = step.life
             alerts += [Alert(item.at, text) for text in step.alerts]
-        waiting = ()
     return Folded(life, tuple(alerts), waiting)
 
 

@@ -16,7 +16,7 @@ import pytest
 from oracle.chain.registry import Token
 from oracle.collector.node_client import NodeClient, NodeReply
 from oracle.collector.proposal import propose_approval, propose_update
-from oracle.domain.approval import OnChainStatus
+from oracle.domain.approval import FilingApproval, OnChainStatus, OperatorSignature, Tranche
 from oracle.domain.canonical import keccak256
 from oracle.domain.dossier import Dossier
 from oracle.domain.filing import FilingQuery, Observation, ObservationKind
@@ -27,6 +27,7 @@ from oracle.errors import RefusedError
 from oracle.node.service import Node
 from oracle.node.startup import sweeping
 from oracle.rules.case import SHANGHAI
+from oracle.signing.eip712 import Domain, approval_digest
 from oracle.signing.keys import KeySigner
 from oracle.signing.personal_message import message_digest
 from tests.node.running_nodes import ServedNode, World, rows, running_world
@@ -93,13 +94,31 @@ def noon(day: date) -> int:
 
 
 def approved(world: World, number: str, changes: dict[str, Any] | None = None) -> Dossier:
-    """Publish, propose and approve a filing; its dossier."""
+    """Hand a dossier to all nodes and approve it by the committee's keys, so that the nodes learn of it on chain."""
     PAGE.publish(number)
     dossier = world.dossier({"filing.filingNumber": number, **(changes or {})})
-    clients = [NodeClient(url) for url in world.urls]
-    proposed = propose_approval(clients, world.registry, 31337, dossier, now=int(time.time()), window_seconds=DAY)
-    world.registry.approve(world.issuer, proposed.proposal, proposed.quorum.require())
-    world.settle()
+    for url in world.urls:
+        NodeClient(url).post("/v1/dossiers", dossier.canonical())
+    plan, now = dossier.issue_plan, int(world.w3.eth.get_block("latest")["timestamp"])
+    approval = FilingApproval(
+        filing="0x" + filing_id(number).hex(),
+        tranches=tuple(
+            Tranche(token=item.contract, cap=plan.base_units(item.max_units), decimals=plan.decimals)
+            for item in sorted(plan.tranches, key=lambda item: int(item.contract, 16))
+        ),
+        dossier_hash="0x" + dossier.dossier_hash().hex(),
+        record_hash="0x" + sample_record(today=today(), number=number).record_hash().hex(),
+        ruleset_hash=world.nodes[0].node.ruleset(),
+        valid_after=now - 60,
+        valid_until=now + DAY,
+        sequence=1,
+    )
+    digest = approval_digest(Domain(31337, world.deployment.registry), approval)
+    given = [
+        OperatorSignature(operator=signer.address, signature="0x" + signer.sign(digest).hex())
+        for signer in world.signers[:2]
+    ]
+    world.registry.approve(world.issuer, approval, given)
     return dossier
 
 

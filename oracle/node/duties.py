@@ -431,6 +431,11 @@ class Duties:
             recorded = self._database.recorded_filings()
             others = [name for name in self._database.dossier_numbers(MAX_UNRECORDED) if name not in set(recorded)]
             reports = tuple(self._sweep_one(number, now) for number in [*recorded, *others])
+            before = {(item.number, text) for item in (self.swept or (0, ()))[1] for text in item.alerts}
+            for report in reports:
+                for text in report.alerts:
+                    if (report.number, text) not in before:
+                        LOG.warning("%s: %s", report.number, text)
             kept = tuple(report for report in reports if report.number in recorded or report.done or report.problems)
             self.swept = (now, kept)
             return kept

@@ -71,7 +71,7 @@ PAGE = Page()
 
 @pytest.fixture(scope="module")
 def shared_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    declarants = [
+    declarants: list[dict[str, Any]] = [
         {"address": ISSUER.address},
         {"address": ELSEWHERE.address, "filings": ["国合函〔2026〕1号"]},
     ]
@@ -366,7 +366,7 @@ def test_change__declared_and_overdue__suspends__and_a_report_lets_a_quorum_resu
         node.node.duties.sweep(now)
     assert status(world, number) is OnChainStatus.SUSPENDED
     assert not renewal(world, dossier).quorum.signatures
-    made = {"act": "REPORT", "kind": "CHANGE", "eventOn": happened, "evidence": DOCUMENT}
+    made: dict[str, Any] = {"act": "REPORT", "kind": "CHANGE", "eventOn": happened, "evidence": DOCUMENT}
     for index in range(3):
         told = send(world, number, statement(world, number, reportedOn=today().isoformat(), **made), index)
         assert told.content["duties"][0]["state"] == "LATE"

@@ -49,7 +49,7 @@ def _stated(command: Command) -> Command:
         node_option,
         click.option("--what", required=True, metavar="TEXT", help="What it is, in one line of up to 500 characters."),
         click.option("--event-on", required=True, callback=_day, metavar="DAY", help="The day it happened (Shanghai)."),
-        click.option("--kind", required=True, type=_KINDS),
+        click.option("--kind", required=True, type=_KINDS, help="What P8 wants reported."),
         click.argument("number"),
     ):
         command = option(command)

@@ -185,7 +185,7 @@ def running_world(
             config = _config(index, site, anvil, deployment.registry, own, declarants)
             evidence = EvidenceStore(own / "evidence")
             database = Database(f"sqlite:///{own / 'node.db'}")
-            relay = NodeAccountSender(str(w3.eth.accounts[9])) if index == 1 else None
+            relay = NodeAccountSender(str(w3.eth.accounts[-1])) if index == 1 else None
             asked = make_sources(config, evidence) if sources is None else sources
             node = ServedNode(Node(config, database, asked, signer, evidence, relay))
             stack.callback(node.stop)

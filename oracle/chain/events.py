@@ -93,12 +93,12 @@ def _decoded(contract: str, log: dict[str, Any]) -> tuple[Event, bool] | None:
     return event, values is not None
 
 
-def _windows(w3: Web3, addresses: list[str], first: int, last: int) -> Iterator[dict[str, Any]]:
+def _windows(w3: Web3, wanted: dict[str, Any], first: int, last: int) -> Iterator[dict[str, Any]]:
     start, width = first, min(WINDOW, max(1, last - first + 1))
     while start <= last:
         end = min(start + width - 1, last)
         try:
-            logs = raw_call(w3, "eth_getLogs", [{"address": addresses, "fromBlock": hex(start), "toBlock": hex(end)}])
+            logs = raw_call(w3, "eth_getLogs", [{**wanted, "fromBlock": hex(start), "toBlock": hex(end)}])
         except UnreachableError:
             if width == 1:
                 raise
@@ -111,17 +111,27 @@ def _windows(w3: Web3, addresses: list[str], first: int, last: int) -> Iterator[
 
 
 def read_events(
-    w3: Web3, contract: str, addresses: Iterable[str], first: int, last: int, misfits: list[Event] | None = None
+    w3: Web3,
+    contract: str,
+    addresses: Iterable[str],
+    first: int,
+    last: int,
+    misfits: list[Event] | None = None,
+    topics: list[str | None] | None = None,
 ) -> list[Event]:
     """All events of a contract type at these addresses in blocks first to last, in chain order.
+
+    `topics` narrows as in `eth_getLogs`: 0x-hex of 32 bytes at each place, None for any.
 
     A log with the signature of one of the events whose values don't fit the ABI goes to `misfits`, without values; if
     that is None it raises UnreachableError.
     """
     found: list[Event] = []
-    wanted = list(addresses)
-    if not wanted:  # a filter without addresses would mean every contract
+    wanted: dict[str, Any] = {"address": list(addresses)}
+    if not wanted["address"]:  # a filter without addresses would mean every contract
         return found
+    if topics is not None:
+        wanted["topics"] = topics
     with chain_faults(str(getattr(w3.provider, "endpoint_uri", ""))):
         for log in _windows(w3, wanted, first, last):
             decoded = _decoded(contract, log)

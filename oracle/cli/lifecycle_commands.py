@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import click
+from pydantic import ValidationError
 
 from oracle.cli.issuer_commands import conclude, shown_time
 from oracle.cli.options import (
@@ -19,21 +23,30 @@ from oracle.cli.options import (
     read_dossier,
     rpc_option,
     sender_of,
+    url_without_secret,
 )
 from oracle.cli.output import emit, json_option, progress
 from oracle.domain.names import filing_id, fold_number
 from oracle.domain.reason import encode_reason
-from oracle.errors import InputError, RefusedError
+from oracle.errors import InputError, RefusedError, UnreachableError
+
+if TYPE_CHECKING:
+    from oracle.chain.registry import Registry
+    from oracle.domain.approval import OperatorSignature, Suspension
 
 __all__ = ["complete", "resume", "revoke", "suspend"]
 
 
 @click.command()
 @click.argument("number")
-@click.option("--reason", required=True, help="Why; up to 32 bytes stand on chain in words, a longer text by its hash.")
+@click.option("--reason", help="Why; up to 32 bytes stand on chain in words, a longer text by its hash.")
+@click.option(
+    "--node",
+    metavar="URL",
+    help="Instead of a key and a reason: relay the suspension that this operator's node has signed.",
+)
 @click.option(
     "--operator-keystore",
-    required=True,
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
     help="The operator's key, which signs the suspension.",
@@ -44,8 +57,9 @@ __all__ = ["complete", "resume", "revoke", "suspend"]
 @json_option
 def suspend(
     number: str,
-    reason: str,
-    operator_keystore: Path,
+    reason: str | None,
+    node: str | None,
+    operator_keystore: Path | None,
     rpc: str,
     keystore: Path | None,
     password_file: Path | None,
@@ -56,8 +70,14 @@ def suspend(
     """Stop filing NUMBER at once, as one operator.
 
     Without --keystore or --from the operator's key also pays the gas; with one, that account relays the operator's
-    signature.
+    signature. With --node, anybody relays what that node has signed because of a declared event or overdue report.
     """
+    if (node is None) == (operator_keystore is None):
+        raise InputError(
+            "who suspends?", where="command line", remedy="give either --operator-keystore and --reason, or --node"
+        )
+    if operator_keystore is not None and reason is None:
+        raise InputError("missing", where="--reason", remedy="say why in a few words")
     from oracle.chain.registry import Registry
     from oracle.chain.rpc import connect
     from oracle.chain.sender import KeySender
@@ -67,30 +87,76 @@ def suspend(
     w3 = connect(rpc)
     deployed = deployment_of(deployment, w3)
     registry = Registry(w3, deployed.registry)
-    key = key_of(operator_keystore, password_file)
     filing = "0x" + filing_id(number).hex()
     state = registry.filing_state(filing)
     if state.status is not OnChainStatus.APPROVED:
         raise RefusedError(
             f"the filing is {state.status.name}, not APPROVED", where=number, remedy="there is nothing to suspend"
         )
-    if keystore is None and account is None:
+    if operator_keystore is None or reason is None:
+        sender = sender_of(keystore, password_file, account)
+        suspension, signature = _from_node(str(node), number, registry, deployed.chain_id, state.sequence)
+        operator = signature.operator
+        receipt = registry.suspend_by_signature(sender, suspension, signature)
+    elif keystore is None and account is None:
+        key = key_of(operator_keystore, password_file)
+        operator = key.address
         receipt = registry.suspend(KeySender(key.secret), filing, encode_reason(reason))
     else:
+        key = key_of(operator_keystore, password_file)
+        operator = key.address
         suspension = Suspension(filing=filing, sequence=state.sequence, reason=encode_reason(reason))
         digest = suspension_digest(Domain(deployed.chain_id, registry.address), suspension)
         signature = OperatorSignature(operator=key.address, signature="0x" + key.sign(digest).hex())
         receipt = registry.suspend_by_signature(sender_of(keystore, password_file, account), suspension, signature)
     transaction = w3.to_hex(receipt["transactionHash"])
-    content = {"filing": filing, "status": "SUSPENDED", "operator": key.address, "transaction": transaction}
+    content = {"filing": filing, "status": "SUSPENDED", "operator": operator, "transaction": transaction}
     emit(
         as_json,
         content,
         [
-            f"suspended by {key.address}, transaction {transaction}, gas {receipt['gasUsed']:,}",
+            f"suspended by {operator}, transaction {transaction}, gas {receipt['gasUsed']:,}",
             "a quorum lifts it: `filing-gate resume`",
         ],
     )
+
+
+def _from_node(
+    url: str, number: str, registry: Registry, chain_id: int, sequence: int
+) -> tuple[Suspension, OperatorSignature]:
+    """The suspension a node has signed, checked: for this filing and sequence, by a current operator."""
+    from oracle.collector.node_client import NodeClient
+    from oracle.domain.approval import OperatorSignature, Suspension
+    from oracle.signing.eip712 import Domain, suspension_digest
+    from oracle.signing.recovery import InvalidSignature, recover
+
+    client = NodeClient(url_without_secret(url, "--node", "leave it out: a node asks for none"))
+    reply = client.get(f"/v1/filings/{quote(number, safe='')}/duties")
+    found = reply.content.get("suspension")
+    if reply.status != 200 or not isinstance(found, dict):
+        why = reply.content.get("title") if reply.status != 200 else None
+        raise RefusedError(
+            str(why or "the node has signed no suspension that would take effect now"),
+            where=client.url,
+            remedy="see `filing-gate duties list`",
+        )
+    try:
+        suspension = Suspension.model_validate_json(json.dumps(found.get("suspension")))
+        signature = OperatorSignature.model_validate_json(json.dumps(found.get("signature")))
+        digest = suspension_digest(Domain(chain_id, registry.address), suspension)
+        signer = recover(digest, bytes.fromhex(signature.signature[2:]))
+    except (ValidationError, InvalidSignature):
+        raise UnreachableError(
+            "answered with something that is no signed suspension", where=client.url, remedy="ask another node"
+        ) from None
+    wanted = ("0x" + filing_id(number).hex(), sequence, signature.operator)
+    if (suspension.filing, suspension.sequence, signer) != wanted or signer not in registry.operators():
+        raise RefusedError(
+            "its suspension is not for this filing as it stands, or not signed by a current operator",
+            where=client.url,
+            remedy="ask another node",
+        )
+    return suspension, signature
 
 
 def _by_quorum(name: str, status: str, text: str) -> click.Command:

@@ -38,6 +38,7 @@ _COMMANDS = {
         "complete",
         "Close a filing whose issuance is reported complete, by quorum. Final.",
     ),
+    "duties": ("duties_commands", "duties", "Reports owed after the approval: list, declare, report, sweep."),
     "audit": ("auditor_commands", "audit", "Recompute everything from the chain and name every deviation."),
 }
 

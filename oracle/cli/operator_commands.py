@@ -120,7 +120,7 @@ def serve(config: Path) -> None:
     from oracle.node.config import load_config
     from oracle.node.http_api import create_app
     from oracle.node.service import open_node
-    from oracle.node.startup import check_start
+    from oracle.node.startup import check_start, sweeping
 
     settings = load_config(config)
     node = open_node(settings)
@@ -129,14 +129,15 @@ def serve(config: Path) -> None:
     progress(f"{settings.name} {node.address} serves http://{settings.http.host}:{settings.http.port}")
     progress(f"for registry {settings.chain.registry} on chain {settings.chain.id}")
     try:
-        uvicorn.run(
-            create_app(node),
-            host=settings.http.host,
-            port=settings.http.port,
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=5,
-        )
+        with sweeping(node, settings.duties.sweep_seconds):
+            uvicorn.run(
+                create_app(node),
+                host=settings.http.host,
+                port=settings.http.port,
+                log_level="warning",
+                access_log=False,
+                timeout_graceful_shutdown=5,
+            )
     except SystemExit:
         raise FilingGateError(
             f"{settings.http.host}:{settings.http.port} can't be listened on",

@@ -25,9 +25,12 @@ from oracle.sources.screening import ScreeningConfig
 
 __all__ = [
     "ChainConfig",
+    "DeclarantConfig",
+    "DutiesConfig",
     "HttpConfig",
     "KeyConfig",
     "NodeConfig",
+    "RelayConfig",
     "SourceConfig",
     "StoreConfig",
     "load_config",
@@ -88,6 +91,25 @@ class KeyConfig(Frozen):
         return self
 
 
+class RelayConfig(KeyConfig):
+    """An account that brings this node's suspensions on chain. It needs gas and no other right: never the [key]."""
+
+
+class DeclarantConfig(Frozen):
+    """Who may declare events and record reports: an address, for the filings named (none named: for every filing)."""
+
+    address: Address
+    filings: list[Text] = Field(default=[], max_length=1000)
+
+
+class DutiesConfig(Frozen):
+    """Duties after the filing (P8). The operator's own key may always declare."""
+
+    declarants: list[DeclarantConfig] = Field(default=[], max_length=1000)
+    #: How often `serve` looks for overdue reports and unsent suspensions.
+    sweep_seconds: int = Field(default=60, ge=1, le=3600)
+
+
 class StoreConfig(Frozen):
     """Database URL (SQLAlchemy) and evidence folder."""
 
@@ -142,6 +164,8 @@ class NodeConfig(Frozen):
     #: Further chains that a filing's tranches may be on. They are read, and nothing is signed for them.
     chains: list[ChainConfig] = Field(default=[], max_length=32)
     key: KeyConfig
+    relay: RelayConfig | None = None
+    duties: DutiesConfig = DutiesConfig()
     store: StoreConfig = StoreConfig()
     policy: Policy = Policy()
     sources: list[SourceConfig] = Field(min_length=1, max_length=20)

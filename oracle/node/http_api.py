@@ -7,6 +7,7 @@ fields that differ.
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -19,7 +20,9 @@ from oracle.domain.approval import FilingApproval, FilingUpdate
 from oracle.domain.canonical import parse_json
 from oracle.domain.dossier import MAX_DOSSIER_BYTES, parse_dossier, problems_of
 from oracle.domain.fields import H256, Frozen
-from oracle.errors import FilingGateError, InputError, UnreachableError
+from oracle.domain.filing_statement import MAX_STATEMENT_BYTES, SignedStatement
+from oracle.errors import FilingGateError, InputError, RefusedError, UnreachableError
+from oracle.node.duties import ForbiddenError, UnknownFilingError
 from oracle.node.service import Answer, Node
 from oracle.store.database import format_time
 
@@ -52,20 +55,22 @@ def _problem(status: int, kind: str, title: str, **more: Any) -> tuple[int, str,
 def _of_error(error: FilingGateError) -> tuple[int, str, dict[str, Any]]:
     if isinstance(error, UnreachableError):
         return _problem(503, "unreachable", str(error))
+    if isinstance(error, ForbiddenError):
+        return _problem(403, "forbidden", str(error))
+    if isinstance(error, UnknownFilingError):
+        return _problem(404, "unknown", str(error))
     if isinstance(error, InputError):
         return _problem(422, "invalid", str(error), errors=error.details)
     return _problem(500, "fault", str(error))
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, limit: int = MAX_DOSSIER_BYTES) -> bytes:
     """The body, cut off at the limit while it streams."""
     data = b""
     async for chunk in request.stream():
         data += chunk
-        if len(data) > MAX_DOSSIER_BYTES:
-            raise InputError(
-                f"the body is larger than {MAX_DOSSIER_BYTES} bytes", remedy="documents enter by their hash"
-            )
+        if len(data) > limit:
+            raise InputError(f"the body is larger than {limit} bytes", remedy="documents enter by their hash")
     return data
 
 
@@ -177,6 +182,29 @@ def create_app(node: Node) -> FastAPI:
             kept, "GET", f"/v1/filings/{number}", b"", lambda _: (200, "application/json", node.filing(number))
         )
 
+    @app.post("/v1/filings/{number}/events", summary="Declare an event, or record a report, after the filing (signed)")
+    async def events(number: str, request: Request) -> Response:
+        body = await _body(request, MAX_STATEMENT_BYTES)
+
+        def work(_: int) -> tuple[int, str, dict[str, Any]]:
+            try:
+                taken = node.duties.take(number, _parse(SignedStatement, body), int(time.time()))
+            except ForbiddenError:
+                raise
+            except RefusedError as error:
+                return _problem(409, "refused", str(error), operator=node.address)
+            # 202: recorded, and the chain doesn't show the suspension yet.
+            return (201 if taken.new else 200) if taken.done else 202, "application/json", taken.view
+
+        return await run_in_threadpool(kept, "POST", f"/v1/filings/{number}/events", body, work)
+
+    @app.get("/v1/filings/{number}/duties", summary="The filing's record, its reports with deadlines, and alerts")
+    async def duties(number: str) -> Response:
+        def work(_: int) -> tuple[int, str, dict[str, Any]]:
+            return 200, "application/json", node.duties.view(number, int(time.time()))
+
+        return await run_in_threadpool(kept, "GET", f"/v1/filings/{number}/duties", b"", work)
+
     @app.get("/v1/evidence/{sha256}", summary="Stored bytes, as they were received")
     async def evidence(sha256: str) -> Response:
         data = await run_in_threadpool(node.evidence.get, sha256)
@@ -217,7 +245,15 @@ def create_app(node: Node) -> FastAPI:
             return problems
 
         problems = await run_in_threadpool(check)
-        content = {"status": "unready" if problems else "ready", "problems": problems}
+        # What the newest sweep wants a person to look at; it does not make the node unready.
+        swept = node.duties.swept
+        content = {
+            "status": "unready" if problems else "ready",
+            "problems": problems,
+            "duties": None
+            if swept is None
+            else {"sweptAt": swept[0], "alerts": [item.as_json() for item in swept[1] if item.alerts or item.problems]},
+        }
         return Response(json.dumps(content), 503 if problems else 200, media_type="application/json")
 
     return app

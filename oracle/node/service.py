@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from oracle import __version__
 from oracle.chain.registry import FilingState, Registry
 from oracle.chain.rpc import connect
+from oracle.chain.sender import KeySender, Sender
 from oracle.domain.approval import FilingApproval, FilingUpdate, OperatorSignature
 from oracle.domain.canonical import canonical_bytes
 from oracle.domain.dossier import Dossier
@@ -22,6 +23,7 @@ from oracle.evidence.store import EvidenceStore
 from oracle.node.config import (
     CsrcSourceConfig,
     HttpJsonSourceConfig,
+    KeyConfig,
     ManualSourceConfig,
     NodeConfig,
     RegistryFileSourceConfig,
@@ -29,13 +31,14 @@ from oracle.node.config import (
     SourceConfig,
     read_secret,
 )
+from oracle.node.duties import Duties
 from oracle.node.facts import planned_facts
 from oracle.rules.case import Case, query_for, standing_from
 from oracle.rules.decision import Decision, FilingOnChain, decide_approval, decide_update
 from oracle.rules.decision_record import Circumstances, build, signed_envelope, without_floats
 from oracle.rules.table import RULESET_VERSION, ruleset_hash
 from oracle.signing.eip712 import Domain, approval_digest, update_digest
-from oracle.signing.keys import Signer, load_keystore
+from oracle.signing.keys import KeySigner, Signer, load_keystore
 from oracle.signing.personal_message import decision_message, message_digest
 from oracle.signing.recovery import recover
 from oracle.sources import Source
@@ -66,7 +69,13 @@ class Node:
     """One operator. Thread-safe: each call uses its own database transactions."""
 
     def __init__(
-        self, config: NodeConfig, database: Database, sources: Sequence[Source], signer: Signer, evidence: EvidenceStore
+        self,
+        config: NodeConfig,
+        database: Database,
+        sources: Sequence[Source],
+        signer: Signer,
+        evidence: EvidenceStore,
+        relay: Sender | None = None,
     ) -> None:
         self.config = config
         self.database = database
@@ -78,6 +87,7 @@ class Node:
         )
         self._signer = signer
         self._domain = Domain(config.chain.id, config.chain.registry)
+        self.duties = Duties(config, database, self.registry, signer, relay)
 
     @property
     def address(self) -> str:
@@ -126,7 +136,7 @@ class Node:
         query = query_for(dossier)
         earlier = self.database.earlier_publications(fold_number(query.number)) if query.number else []
         observations = self.observe(query, fresh=fresh)
-        return Case(
+        case = Case(
             dossier=dossier,
             policy=self.config.policy,
             now=int(time.time()),
@@ -136,6 +146,13 @@ class Node:
             revisions=self._revisions(dossier),
             signers=(self.config.name, self.address),
         )
+        if chain is None or case.number is None:
+            return case
+        known = self.duties.facts(case.number, chain, case.now)
+        trusted = known.on_chain == "0x" + dossier.dossier_hash().hex()
+        self.duties.observed(case, trusted=trusted)
+        known = self.duties.facts(case.number, chain, case.now) if trusted else known
+        return replace(case, approved=known.approved, recorded=known.recorded, state=known.state)
 
     def unread_chains(self) -> list[str]:
         """What is wrong with each further chain that can't be read, one sentence a chain."""
@@ -218,6 +235,8 @@ class Node:
             "tranches": [vars(item) for item in case.tranches or ()],
             "revisions": ["0x" + item.dossier_hash().hex() for item in case.revisions],
             "signers": list(case.signers),
+            "approved": list(case.approved),
+            "state": case.state,
             "chain": {
                 **vars(state),
                 "status": int(state.status),
@@ -340,14 +359,25 @@ def _secret_of(item: HttpJsonSourceConfig, config: NodeConfig) -> Callable[[], s
 
 def open_node(config: NodeConfig) -> Node:
     """A node from its configuration: key loaded, database opened and tied to operator, chain and registry."""
-    key = config.key
-    password = read_secret(
-        "key.password_env" if key.password_env else "key.password_file",
-        env=key.password_env,
-        file=config.path(key.password_file) if key.password_file else None,
-    )
-    signer = load_keystore(config.path(key.keystore), password)
+    signer = _key(config, "key", config.key)
+    relay = _key(config, "relay", config.relay) if config.relay is not None else None
+    if relay is not None and relay.address == signer.address:
+        raise InputError(
+            "the relay's key is the operator's own",
+            where="relay.keystore",
+            remedy="make one that holds gas and nothing else: the operator's key sends no transactions",
+        )
     evidence = EvidenceStore(config.path(config.store.evidence))
     database = Database(config.database_url())
     database.bind_to({"operator": signer.address, "chain": str(config.chain.id), "registry": config.chain.registry})
-    return Node(config, database, make_sources(config, evidence), signer, evidence)
+    sender = KeySender(relay.secret) if relay is not None else None
+    return Node(config, database, make_sources(config, evidence), signer, evidence, sender)
+
+
+def _key(config: NodeConfig, section: str, key: KeyConfig) -> KeySigner:
+    password = read_secret(
+        f"{section}.password_env" if key.password_env else f"{section}.password_file",
+        env=key.password_env,
+        file=config.path(key.password_file) if key.password_file else None,
+    )
+    return load_keystore(config.path(key.keystore), password)

@@ -56,6 +56,18 @@ rpc_url = {quoted(rpc_url)}   # if it holds an access key, write rpc_url_env = "
 keystore = "keystore.json"
 password_env = {quoted(password_env)}   # or password_file = "path"
 
+# An account that brings this node's suspensions on chain. It needs gas and no right; without it anybody may relay them.
+# [relay]
+# keystore = "relay.json"
+# password_env = "NAME"        # or password_file
+
+# Who may declare events and record reports after the filing, besides this operator's own key.
+# [duties]
+# sweep_seconds = 60           # how often `serve` looks for overdue reports
+# [[duties.declarants]]
+# address = "0x..."            # the issuer's key for this
+# filings = []                 # filing numbers; none: every filing
+
 [store]
 url = "sqlite:///node.db"
 evidence = "evidence"

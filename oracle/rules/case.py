@@ -9,7 +9,9 @@ from functools import cached_property
 from oracle.domain.dossier import Dossier
 from oracle.domain.fields import is_uscc
 from oracle.domain.filing import FilingQuery, Observation, ObservationKind, Party
+from oracle.domain.lifecycle import LifeCycle
 from oracle.domain.names import fold_name, fold_number
+from oracle.domain.reporting import RecordedReport
 from oracle.rules.agreement import Standing, standing_from
 from oracle.rules.policy import Policy
 
@@ -63,7 +65,10 @@ class Case:
 
     `now` is seconds since 1970; `observations` are the newest sightings, `earlier` those of before;
     `tranches` is None where the chain was not read. `revisions` are the dossier's predecessors, newest first, as far as
-    they are known; `signers` are the names and addresses of whoever would sign the approval.
+    they are known; `signers` are the names and addresses of whoever would sign the approval. `approved` are the hashes
+    (0x-hex) of the dossiers with which the filing was approved last: on chain, or if never there, by this node.
+    `recorded` is what was declared and reported to this node, and `state` where the filing stands by its record; None
+    without one.
     """
 
     dossier: Dossier
@@ -74,6 +79,9 @@ class Case:
     tranches: tuple[TrancheFacts, ...] | None = None
     revisions: tuple[Dossier, ...] = ()
     signers: tuple[str, ...] = ()
+    approved: tuple[str, ...] = ()
+    recorded: tuple[RecordedReport, ...] = ()
+    state: LifeCycle | None = None
 
     @cached_property
     def today(self) -> date:

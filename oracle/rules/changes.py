@@ -66,7 +66,7 @@ def line_fault(case: Case) -> Outcome | None:
 
 def chg_1(case: Case) -> Outcome:
     """P8: every material change since the filed revision has been reported."""
-    fault = line_fault(case)
+    fault = line_fault(case) or _left_the_line(case)
     if fault is not None:
         return fault
     line = (case.dossier, *case.revisions)[::-1]
@@ -79,6 +79,18 @@ def chg_1(case: Case) -> Outcome:
     return _each_step(case, line[start:]) or passed(
         f"no unreported material change from revision {line[start].revision} to {case.dossier.revision}"
     )
+
+
+def _left_the_line(case: Case) -> Outcome | None:
+    """A dossier beside the approved one, a fresh revision 1 above all, would hide what changed since."""
+    line = {"0x" + item.dossier_hash().hex() for item in (case.dossier, *case.revisions)}
+    for name in case.approved:
+        if name not in line:
+            return failed(
+                f"{case.number} was approved with dossier {name}, which is no predecessor of this revision "
+                f"{case.dossier.revision}: write the change as its next revision, with prevDossierHash"
+            )
+    return None
 
 
 def _each_step(case: Case, revisions: tuple[Dossier, ...]) -> Outcome | None:

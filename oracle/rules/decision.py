@@ -10,12 +10,12 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from oracle.domain.approval import FilingApproval, FilingUpdate, OnChainStatus, Tranche
-from oracle.domain.lifecycle import ENDED
+from oracle.domain.lifecycle import ENDED, LifeCycle
 from oracle.domain.names import filing_id
 from oracle.rules import procedures
 from oracle.rules.case import SHANGHAI, Case
 from oracle.rules.filing import validity
-from oracle.rules.table import evaluate, ruleset_hash
+from oracle.rules.table import applied, evaluate, ruleset_hash
 from oracle.rules.verdict import Finding, VerdictTable
 
 __all__ = [
@@ -103,7 +103,8 @@ def latest_end(case: Case) -> int:
     """
     ends = [_midnight(case.dossier.issue_plan.offer_end + timedelta(days=1))]
     span = validity(case)
-    if span is not None:
+    # A term that nobody stated binds by FILE-4 alone, which a committee may switch off.
+    if span is not None and not (span.by_analogy and "FILE-4" not in {rule.id for rule in applied(case.policy)}):
         ends.append(_midnight(span.end))
     documents = [procedures.last_day(case, item) for item in case.dossier.other_procedures]
     ends += [_midnight(end) for end in documents if end is not None]
@@ -131,6 +132,18 @@ def _record(case: Case, verdicts: VerdictTable, proposed: str) -> list[Differenc
 
 def _filing(case: Case) -> str | None:
     return "0x" + filing_id(case.number).hex() if case.number else None
+
+
+#: By a node's own record nothing more is issued in these, whatever the dossier says (regulation 7c).
+_CLOSED = ENDED | {LifeCycle.SUSPENDED, LifeCycle.COMPLETED}
+
+
+def _by_record(case: Case) -> list[Difference]:
+    if case.state not in _CLOSED:
+        return []
+    suspended = case.state is LifeCycle.SUSPENDED
+    wanted = "a resumption by a quorum on chain" if suspended else "nothing: no more is issued in this state"
+    return [Difference("state by this node's record", case.state.value, wanted)]
 
 
 def decide_approval(case: Case, chain_id: int, chain: FilingOnChain, proposed: FilingApproval) -> Decision:
@@ -161,6 +174,7 @@ def decide_approval(case: Case, chain_id: int, chain: FilingOnChain, proposed: F
         differences.append(
             Difference("status on chain", chain.status.name, "NONE or APPROVED; a suspension is lifted by an update")
         )
+    differences += _by_record(case)
     return Decision(verdicts, tuple(differences), verdicts.not_passed)
 
 
@@ -182,6 +196,9 @@ def decide_update(case: Case, chain: FilingOnChain, proposed: FilingUpdate) -> D
         required = verdicts.not_passed
         differences += _record(case, verdicts, proposed.record_hash)
         differences += _until(case, chain, proposed.valid_until)
+        # What is suspended on chain is what this would resume: the rules alone decide.
+        if not (chain.status is OnChainStatus.SUSPENDED and case.state is LifeCycle.SUSPENDED):
+            differences += _by_record(case)
     else:
         differences += _compare("validUntil", proposed.valid_until, 0)
         differences += _ending(case, proposed)

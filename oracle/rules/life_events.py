@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
+from datetime import date, datetime, time
 
 from oracle.domain.filing import ObservationKind
 from oracle.domain.lifecycle import (
@@ -21,13 +21,14 @@ from oracle.domain.reporting import ReportState, open_major_events
 from oracle.rules.case import SHANGHAI, Case
 from oracle.rules.filing import validity
 from oracle.rules.post_filing import due_reports
+from oracle.rules.table import applied
 
-__all__ = ["events_of", "life_after"]
+__all__ = ["events_of", "life_after", "seen_events", "term_end"]
 
 
 def events_of(case: Case) -> tuple[Event, ...]:
     """What the case says happened, in the order in which it is to be applied: seen, issued, reported, stopped, time."""
-    events: list[Event] = [*_seen(case)]
+    events: list[Event] = [*seen_events(case)]
     if any(tranche.issued > 0 for tranche in case.tranches or ()):
         events.append(Minted())
     reports = case.dossier.post_filing.reports
@@ -42,10 +43,11 @@ def events_of(case: Case) -> tuple[Event, ...]:
     return (*events, Tick())
 
 
-def _seen(case: Case) -> list[Event]:
-    standing, span = case.standing, validity(case)
+def seen_events(case: Case) -> list[PublishedStatus | Disappearance]:
+    """What the observations say of the filing: its status, wordings nobody knows, or that it is no longer shown."""
+    standing = case.standing
     if standing.observation is not None and standing.status is not None:
-        end = int(datetime.combine(span.end, time(), SHANGHAI).timestamp()) if span else None
+        end = term_end(case)
         word = standing.observation.raw_status or standing.observation.title or ""
         level = standing.observation.level
         return [PublishedStatus(standing.status, level, word, end, case.dossier.revision)]
@@ -54,6 +56,18 @@ def _seen(case: Case) -> list[Event]:
         return [PublishedStatus(None, item.level, item.raw_status or "") for item in unmapped]
     kinds = {seen.kind for seen in case.observations}
     return [Disappearance()] if kinds == {ObservationKind.ABSENCE} and case.earlier else []
+
+
+def term_end(case: Case) -> int | None:
+    """The end of the filing's term (exclusive) in seconds since 1970; None where no publication was seen.
+
+    A term by analogy is none where the policy switches FILE-4 off: it then ends with the calendar.
+    """
+    span = validity(case)
+    if span is None:
+        return None
+    off = span.by_analogy and all(rule.id != "FILE-4" for rule in applied(case.policy))
+    return int(datetime.combine(date.max if off else span.end, time(), SHANGHAI).timestamp())
 
 
 def life_after(case: Case, life: FilingLife) -> tuple[FilingLife, tuple[str, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from oracle.domain.dossier import Report
-from oracle.domain.reporting import DueReport, ReportState, open_major_events, reports_due
+from oracle.domain.reporting import DueReport, ReportState, open_major_events, reports_due, unresolved
 from oracle.rules.case import Case
 from oracle.rules.verdict import Basis, Outcome, Rule, failed, passed, unclear
 
@@ -15,7 +15,7 @@ __all__ = ["RULES", "due_reports"]
 def due_reports(case: Case) -> tuple[DueReport, ...]:
     """Every report made or owed after the filing, with the day each is due by the policy."""
     issued = None if case.tranches is None else any(tranche.issued > 0 for tranche in case.tranches)
-    return reports_due(case.dossier, case.policy.report_working_days, issued=issued)
+    return reports_due(case.dossier, case.policy.report_working_days, issued=issued, recorded=case.recorded)
 
 
 def post_1(case: Case) -> Outcome:
@@ -26,6 +26,12 @@ def post_1(case: Case) -> Outcome:
     opened = open_major_events(case.dossier, case.today)
     if opened:
         return failed(f"{opened[0]} declares a major risk that is not resolved: suspended until a quorum resumes")
+    declared = unresolved(case.dossier, case.recorded, case.today)
+    if declared:
+        return failed(
+            f"a major risk of {declared[0].event_on} was declared to this node, and postFiling.reports shows no "
+            "MAJOR_RISK of that day as resolved"
+        )
     days = case.policy.report_working_days
     rows = [(row, row.state(case.today)) for row in due_reports(case)]
     for row, state in rows:

@@ -23,7 +23,7 @@ from oracle.rules.verdict import Basis, Finding, Rule, VerdictTable
 __all__ = ["RULES", "RULESET_VERSION", "SWITCHABLE", "applied", "evaluate", "ruleset_hash", "switch_faults"]
 
 #: Raised whenever a rule's meaning changes.
-RULESET_VERSION = "csrc-2026-1/2"
+RULESET_VERSION = "csrc-2026-1/3"
 
 RULES: tuple[Rule, ...] = (
     *scope.RULES,

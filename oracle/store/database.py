@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, select
+from sqlalchemy import Engine, case, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from oracle.domain.dossier import Dossier, parse_dossier
 from oracle.domain.filing import FilingQuery, Observation, ObservationKind
+from oracle.domain.life_record import RecordedEvent, RecordKind
 from oracle.domain.names import fold_name, fold_number
 from oracle.errors import FilingGateError, InputError
 from oracle.store import tables
@@ -290,6 +291,71 @@ class Database:
             known = self.signature(digest)
             if known is None or known.signature != signature:
                 raise
+
+    def add_filing_event(self, number: str, key: str, item: RecordedEvent) -> bool:
+        """Add to a filing's record; False if the `key` is there: the same thing is recorded once.
+
+        Its time is never before that of the newest event, so that a clock set back loses nothing.
+        """
+        table = tables.filing_events
+        newest = select(func.coalesce(func.max(table.c.at), 0)).where(table.c.number == number).scalar_subquery()
+        try:
+            with self._engine.begin() as connection:
+                # One statement: a read first would make a second writer fail instead of wait.
+                connection.execute(
+                    table.insert().values(
+                        number=number,
+                        key=key,
+                        kind=item.kind.value,
+                        at=case((newest > item.at, newest), else_=item.at),
+                        by=item.by,
+                        evidence=item.evidence,
+                        content=json.dumps(dict(item.content), ensure_ascii=False),
+                    )
+                )
+        except IntegrityError:
+            return False
+        return True
+
+    def filing_events(self, number: str) -> list[RecordedEvent]:
+        """The record of a filing by its folded number, in the order of recording."""
+        table = tables.filing_events
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                select(table.c.kind, table.c.at, table.c.by, table.c.content, table.c.evidence)
+                .where(table.c.number == number)
+                .order_by(table.c.id)
+            ).all()
+        return [
+            RecordedEvent(RecordKind(kind), int(at), by, json.loads(content), evidence)
+            for kind, at, by, content, evidence in rows
+        ]
+
+    def recorded_filings(self) -> list[str]:
+        """The folded numbers of all filings that have a record."""
+        table = tables.filing_events
+        with self._engine.connect() as connection:
+            return list(connection.execute(select(table.c.number).distinct().order_by(table.c.number)).scalars())
+
+    def dossier_numbers(self, limit: int) -> list[str]:
+        """The folded numbers of the dossiers handed in, those of the newest first, at most `limit`."""
+        table = tables.dossiers
+        with self._engine.connect() as connection:
+            newest = func.max(table.c.request_id)
+            query = select(table.c.number).where(table.c.number.is_not(None)).group_by(table.c.number)
+            return list(connection.execute(query.order_by(newest.desc()).limit(limit)).scalars())
+
+    def newest_signed_dossier(self, filing: str) -> str | None:
+        """The dossier hash of the newest approval of this filing (0x-hex) that this node signed."""
+        signed, made = tables.signatures, tables.decisions
+        with self._engine.connect() as connection:
+            return connection.execute(
+                select(made.c.dossier_hash)
+                .join_from(signed, made, made.c.id == signed.c.decision_id)
+                .where(signed.c.filing == filing, made.c.kind == "approval")
+                .order_by(signed.c.id.desc())
+                .limit(1)
+            ).scalar()
 
 
 def _engine(url: str) -> Engine:

@@ -10,6 +10,7 @@ __all__ = [
     "decision_records",
     "decisions",
     "dossiers",
+    "filing_events",
     "meta",
     "metadata",
     "observations",
@@ -99,4 +100,19 @@ signatures = Table(
     Column("signed_at", String(40), nullable=False),
     UniqueConstraint("digest", name="signatures_once_a_digest"),
     Index("signatures_by_filing", "filing", "sequence"),
+)
+
+filing_events = Table(
+    "filing_events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("number", Text, nullable=False),
+    Column("key", String(200), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("at", Integer, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("evidence", String(64)),
+    Column("content", Text, nullable=False),
+    UniqueConstraint("number", "key", name="filing_events_once_a_key"),
+    Index("filing_events_by_number", "number", "id"),
 )

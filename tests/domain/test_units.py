@@ -107,7 +107,7 @@ def test_format__as_people_read_it(units: int, decimals: int, text: str) -> None
     assert format_units(units, decimals) == text
 
 
-@given(st.integers(min_value=1, max_value=10**60), DECIMALS)
+@given(st.integers(min_value=1, max_value=10**60 - 1), DECIMALS)
 def test_format_and_parse__any_amount__come_back(units: int, decimals: int) -> None:
     assert parse_units(format_units(units, decimals).replace(",", ""), decimals) == units
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,6 +26,7 @@ from oracle.node.http_api import create_app
 from oracle.node.service import Node, make_sources
 from oracle.rules.case import SHANGHAI
 from oracle.signing.keys import KeySigner
+from oracle.sources import Source
 from oracle.store.database import Database
 from tests.anvil import AnvilProcess, start_anvil
 from tests.samples.dossier import ENTITY_NAME, NUMBER, sample_dossier
@@ -125,13 +126,21 @@ class World:
             time.sleep(0.05)
 
 
-def _config(index: int, site: CsrcSite, anvil: AnvilProcess, registry: str, folder: Path) -> NodeConfig:
+def _config(
+    index: int,
+    site: CsrcSite,
+    anvil: AnvilProcess,
+    registry: str,
+    folder: Path,
+    declarants: Sequence[dict[str, Any]],
+) -> NodeConfig:
     return NodeConfig.model_validate(
         {
             "name": f"operator-{index}",
             "http": {"cache_seconds": 0},
             "chain": {"id": 31337, "registry": registry, "rpc_url": anvil.url},
             "key": {"keystore": "unused", "password_env": "UNUSED"},
+            "duties": {"declarants": list(declarants)},
             "sources": [
                 {
                     "type": "csrc",
@@ -148,8 +157,14 @@ def _config(index: int, site: CsrcSite, anvil: AnvilProcess, registry: str, fold
 
 
 @contextmanager
-def running_world(folder: Path) -> Iterator[World]:
-    """A 2-of-3 committee with its nodes running, two tokens deployed, nothing published."""
+def running_world(
+    folder: Path, *, declarants: Sequence[dict[str, Any]] = (), sources: Sequence[Source] | None = None
+) -> Iterator[World]:
+    """A 2-of-3 committee with its nodes running, two tokens deployed, nothing published.
+
+    The first node has a relay; `declarants` may declare events at every node. With `sources`, nodes ask those and not
+    the site.
+    """
     with ExitStack() as stack:
         anvil = stack.enter_context(start_anvil())
         site = stack.enter_context(CsrcSite(folder / "site.json"))
@@ -167,10 +182,12 @@ def running_world(folder: Path) -> Iterator[World]:
         for index, signer in enumerate(signers, start=1):
             own = folder / f"operator-{index}"
             own.mkdir()
-            config = _config(index, site, anvil, deployment.registry, own)
+            config = _config(index, site, anvil, deployment.registry, own, declarants)
             evidence = EvidenceStore(own / "evidence")
             database = Database(f"sqlite:///{own / 'node.db'}")
-            node = ServedNode(Node(config, database, make_sources(config, evidence), signer, evidence))
+            relay = NodeAccountSender(str(w3.eth.accounts[-1])) if index == 1 else None
+            asked = make_sources(config, evidence) if sources is None else sources
+            node = ServedNode(Node(config, database, asked, signer, evidence, relay))
             stack.callback(node.stop)
             nodes.append(node)
         world = World(anvil, site, w3, deployment, nodes, issuer, signers=signers)

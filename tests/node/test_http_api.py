@@ -179,7 +179,7 @@ def test_approval__chain_is_down__unreachable_and_nothing_is_signed(world: World
     finally:
         node.config = node.config.model_copy(update={"chain": chain})
     assert signatures(world) == before
-    assert NodeClient(world.urls[0]).get("/readyz").content == {"status": "ready", "problems": {}}
+    assert NodeClient(world.urls[0]).get("/readyz").content == {"status": "ready", "problems": {}, "duties": None}
 
 
 BAD_DOSSIERS: tuple[tuple[Any, str, str], ...] = (

@@ -6,6 +6,8 @@ import pytest
 
 from oracle.errors import InputError
 from oracle.node.config import parse_config
+from oracle.rules.table import RULES, ruleset_hash
+from oracle.rules.verdict import Basis
 
 BASE = """
 name = "operator-1"
@@ -67,3 +69,14 @@ def test_chains__further_ones__are_read_and_none_twice() -> None:
     for twice in (chain(31337), chain(1) + chain(1)):
         with pytest.raises(InputError, match="stands twice"):
             config(chains=twice)
+
+
+@pytest.mark.parametrize("rule", [rule.id for rule in RULES])
+def test_switched_off__every_rule_of_the_table__by_its_basis(rule: str) -> None:
+    basis = next(item.basis for item in RULES if item.id == rule)
+    text = f'switched_off = ["{rule}"]'
+    if basis in (Basis.POLICY, Basis.ANALOGY):
+        assert ruleset_hash(config(text).policy) != ruleset_hash(config().policy)
+    else:
+        with pytest.raises(InputError, match="can't be switched off"):
+            config(text)

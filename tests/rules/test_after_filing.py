@@ -11,10 +11,12 @@ import pytest
 from oracle.domain.dossier import Dossier
 from oracle.domain.filing import ObservationKind
 from oracle.domain.lifecycle import FilingLife, LifeCycle, Resumption, advance, may_mint
+from oracle.domain.reporting import RecordedReport
 from oracle.rules.case import SHANGHAI, Case
 from oracle.rules.changes import changed_areas
 from oracle.rules.life_events import life_after
 from oracle.rules.policy import Policy
+from oracle.rules.post_filing import due_reports
 from oracle.rules.table import evaluate
 from oracle.rules.verdict import Verdict
 from tests.samples.dossier import (
@@ -147,6 +149,22 @@ def test_chg_1__predecessor_of_another_dossier_or_number__fails(change: dict[str
     assert "prevDossierHash" in explanation(case, "CHG-1")
 
 
+def hashed(dossier: Dossier) -> str:
+    return "0x" + dossier.dossier_hash().hex()
+
+
+def test_chg_1__beside_the_approved_dossier__fails_though_nothing_else_differs() -> None:
+    first, second = revisions({}), revisions({}, {"filingEntity.nameEn": "Other"})
+    assert not_passed(replace(case_of(first), approved=(hashed(first[0]),))) == {}
+    assert not_passed(replace(case_of(second), approved=(hashed(second[1]),))) == {}
+    assert not_passed(replace(case_of(second), approved=(hashed(second[0]), hashed(second[1])))) == {}
+    fresh = replace(case_of(revisions(PLAN)), approved=(hashed(first[0]),))
+    assert not_passed(fresh) == {"CHG-1": FAIL}
+    assert "prevDossierHash" in explanation(fresh, "CHG-1")
+    # An older revision than the approved one would undo what was reported since.
+    assert not_passed(replace(case_of(second[1:]), approved=(hashed(second[0]),))) == {"CHG-1": FAIL}
+
+
 # POST-1 --------------------------------------------------------------------------------------------------------------
 
 
@@ -199,6 +217,41 @@ def test_post_1__report_left_out_of_the_next_revision__fails() -> None:
     assert not_passed(case_of(line)) == {"POST-1": FAIL}
     assert "no longer has the MAJOR_RISK" in explanation(case_of(line), "POST-1")
     assert not_passed(case_of(revisions(reports(RISK), reports(RESOLVED)))) == {}
+
+
+MONDAY = date(2026, 10, 12)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "changes", "expected", "words"),
+    (
+        (RecordedReport("OTHER", date(2026, 10, 9)), {}, {}, "OTHER by 2026-10-13"),
+        (RecordedReport("OTHER", date(2026, 9, 30)), {}, {"POST-1": FAIL}, "declared to this node"),
+        (RecordedReport("OTHER", date(2026, 9, 30), date(2026, 10, 12)), {}, {}, "OTHER was late"),
+        (RecordedReport("OTHER", date(2026, 9, 30), MONDAY), reports(row("OTHER", "2026-09-30")), {}, "was late"),
+        (RecordedReport("OTHER", date(2003, 10, 9)), {}, {"POST-1": UNSURE}, "calendar"),
+        (RecordedReport("MAJOR_RISK", MONDAY, MONDAY, open=True), {}, {"POST-1": FAIL}, "as resolved"),
+        (RecordedReport("MAJOR_RISK", MONDAY, MONDAY, open=True), reports(RESOLVED), {}, "no report is overdue"),
+        (RecordedReport("MAJOR_RISK", MONDAY, MONDAY), {}, {}, "no report is overdue"),
+    ),
+)
+def test_post_1__declared_to_the_node__counts_as_if_the_dossier_said_so(
+    recorded: RecordedReport, changes: dict[str, Any], expected: dict[str, Verdict], words: str
+) -> None:
+    case = replace(sample_case(changes), recorded=(recorded,))
+    assert not_passed(case) == expected
+    assert words in explanation(case, "POST-1")
+
+
+def test_post_1__completion_recorded__is_the_completion_and_counts_from_the_offers_end() -> None:
+    whole = sample_parsed({"issuePlan.offerEnd": "2026-09-28"})
+    case = sample_case(dossier=whole, tranches=sample_tranches(whole, issued=1))
+    assert not_passed(case)["POST-1"] is FAIL
+    made = RecordedReport("COMPLETION", date(2026, 10, 1), date(2026, 10, 8))
+    assert [(row.event_on, row.due) for row in due_reports(replace(case, recorded=(made,)))] == [
+        (date(2026, 9, 28), date(2026, 10, 8))
+    ]
+    assert "POST-1" not in not_passed(replace(case, recorded=(made,)))
 
 
 def at(day: date) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import pytest
 
 from oracle.domain.approval import FilingApproval, FilingUpdate, OnChainStatus
+from oracle.domain.lifecycle import ENDED, LifeCycle
 from oracle.domain.names import filing_id
 from oracle.rules.case import SHANGHAI, Case
 from oracle.rules.decision import (
@@ -17,8 +19,9 @@ from oracle.rules.decision import (
     latest_end,
     planned_tranches,
 )
-from oracle.rules.table import ruleset_hash
-from tests.samples.dossier import NOW, NUMBER, TODAY, sample_case
+from oracle.rules.policy import Policy
+from oracle.rules.table import RULES, SWITCHABLE, ruleset_hash
+from tests.samples.dossier import NOW, NUMBER, TODAY, sample_case, sample_observation, sample_record
 
 CHAIN_ID = 31337
 DAY = 86400
@@ -167,4 +170,64 @@ def test_decide_update__resume_while_a_rule_fails__refused() -> None:
     suspended = FilingOnChain(OnChainStatus.SUSPENDED, NOW - DAY, NOW + DAY, 3, 7 * DAY)
     decision = decide_update(case, suspended, update(case))
     assert [finding.rule for finding in decision.required] == ["BAR-5a"]
+    assert not decision.approved
+
+
+@pytest.mark.parametrize("state", tuple(LifeCycle))
+def test_decide__state_by_the_record__closed_ones_are_not_signed(state: LifeCycle) -> None:
+    case = replace(sample_case(), state=state)
+    closed = state in ENDED | {LifeCycle.SUSPENDED, LifeCycle.COMPLETED}
+    assert fields_of(case, NEW) == (["state by this node's record"] if closed else [])
+    renewal = decide_update(case, ACTIVE, update(case))
+    assert [item.field for item in renewal.differences] == (["state by this node's record"] if closed else [])
+    # On chain it is suspended: this update is the quorum's resumption, which the rules alone decide.
+    stopped = FilingOnChain(OnChainStatus.SUSPENDED, NOW - DAY, NOW + DAY, 3, 7 * DAY)
+    resumed = decide_update(case, stopped, update(case))
+    assert resumed.approved == (not closed or state is LifeCycle.SUSPENDED)
+
+
+SWITCHABLE_RULES = [rule.id for rule in RULES if rule.basis in SWITCHABLE]
+
+
+@pytest.mark.parametrize("rule", SWITCHABLE_RULES)
+def test_decide_approval__node_with_another_switch__does_not_agree(rule: str) -> None:
+    case, other = sample_case(), sample_case(policy=Policy(switched_off=[rule]))
+    assert fields_of(other) == []
+    decision = decide_approval(other, CHAIN_ID, NEW, proposal(case))
+    assert [item.field for item in decision.differences] == ["rulesetHash"]
+
+
+def test_decide_approval__each_switch__takes_away_what_its_rule_forbids() -> None:
+    old = sample_observation(record=sample_record(decision_date=date(2025, 9, 1)))
+    same = {"preparedBy": "operator-1"}
+    forbidden: dict[str, Any] = {
+        "FILE-4": lambda policy: sample_case(observations=[old], policy=policy),
+        "GOV-1": lambda policy: sample_case(same, policy=policy),
+    }
+    assert sorted(forbidden) == sorted(SWITCHABLE_RULES)
+    for rule, make in forbidden.items():
+        on, off = make(Policy()), make(Policy(switched_off=[rule]))
+        assert [item.rule for item in decide_approval(on, CHAIN_ID, NEW, proposal(on)).required] == [rule]
+        assert decide_approval(off, CHAIN_ID, NEW, proposal(off)).approved
+
+
+def test_latest_end__stated_end_binds_also_without_file_4() -> None:
+    policy = Policy(switched_off=["FILE-4"])
+    assert latest_end(sample_case({"filing.validUntil": "2026-10-20"}, policy=policy)) == midnight(date(2026, 10, 20))
+
+
+#: Each of the six bars and eight items, by a dossier that is wrong in just that.
+ONE_FAULT: list[tuple[str, dict[str, Any]]] = [
+    *((f"BAR-{n}", {f"declarations.bars[{n - 1}].result": "HIT"}) for n in (1, 2, 3, 4)),
+    ("BAR-5a", {"assets[0].dispute": "MAJOR"}),
+    ("BAR-5b", {"assets[0].transferability": "NON_TRANSFERABLE"}),
+    *((f"BAR-6.NL-{n}", {f"negativeList.findings[{n - 1}].result": "HIT"}) for n in range(1, 9)),
+]
+
+
+@pytest.mark.parametrize(("rule", "changes"), ONE_FAULT)
+def test_decide_approval__one_bar_or_item__refused_naming_just_that(rule: str, changes: dict[str, Any]) -> None:
+    case = sample_case(changes)
+    decision = decide_approval(case, CHAIN_ID, NEW, proposal(case))
+    assert [(item.rule, item.result.value) for item in decision.required] == [(rule, "FAIL")]
     assert not decision.approved

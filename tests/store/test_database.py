@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from oracle.domain.filing import FilingQuery, ObservationKind
+from oracle.domain.life_record import RecordedEvent, RecordKind
 from oracle.errors import FilingGateError, InputError
 from oracle.store.database import Database
 from tests.samples.dossier import ENTITY_NAME, NUMBER, sample_observation, sample_parsed
@@ -123,3 +124,33 @@ def test_add_request__process_killed__nothing_acknowledged_is_lost(tmp_path: Pat
     with closing(sqlite3.connect(path)) as connection:
         kept = {int(row[0]) for row in connection.execute("select cast(body as text) from requests")}
     assert set(range(last + 1)) <= kept
+
+
+def event(kind: RecordKind, at: int, **content: object) -> RecordedEvent:
+    return RecordedEvent(kind, at, "somebody", content, "ab" * 32)
+
+
+def test_filing_events__once_a_key__in_order__time_never_falls(database: Database) -> None:
+    declared = event(RecordKind.DECLARED, 100, statement="a", what="火")
+    assert database.add_filing_event(NUMBER, "a", declared)
+    assert not database.add_filing_event(NUMBER, "a", event(RecordKind.MINTED, 200))
+    assert database.add_filing_event("other", "a", event(RecordKind.MINTED, 5))
+    # A clock set back must not make the fold refuse what happens now.
+    assert database.add_filing_event(NUMBER, "b", event(RecordKind.GONE, 50))
+    first, second = database.filing_events(NUMBER)
+    assert first == declared
+    assert (second.kind, second.at) == (RecordKind.GONE, 100)
+    assert database.recorded_filings() == sorted([NUMBER, "other"])
+
+
+def test_newest_signed_dossier__only_of_approvals(database: Database) -> None:
+    request = database.add_request(WHEN, "POST", "/v1/approvals", b"{}")
+    for digest, (kind, name) in enumerate((("approval", "0x1"), ("approval", "0x2"), ("update", "0x3"))):
+        decision = database.add_decision(request, kind, name, 1, {}, {})
+        database.add_signature(decision, "0xf", 1, f"0x{digest}", "0xs", WHEN)
+    assert database.newest_signed_dossier("0xf") == "0x2"
+    assert database.newest_signed_dossier("0xe") is None
+    dossier = sample_parsed()
+    database.add_dossier(request, dossier)
+    assert database.dossier_numbers(5) == [NUMBER]
+    assert database.dossier_numbers(0) == []

@@ -1,0 +1,655 @@
+"""Duties after the filing (P8): the record of each filing, the deadlines, and the suspension that follows a breach.
+
+`Duties.take` records what an issuer states, `Duties.sweep` does what time and chain ask for; both may be repeated at
+any moment and by several processes. What is to be stopped is known from the record alone, so nothing is forgotten
+between signing a suspension and sending it: as long as the record says stop and the chain does not, it is sent again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from oracle.chain.events import Event
+from oracle.chain.filing_history import block_time, filing_events, latest_block, since_newest_approval
+from oracle.chain.registry import FilingState, Registry
+from oracle.chain.sender import Sender
+from oracle.domain.approval import OnChainStatus, OperatorSignature, Suspension
+from oracle.domain.canonical import canonical_bytes
+from oracle.domain.dossier import Dossier
+from oracle.domain.filing import FilingQuery
+from oracle.domain.filing_statement import SignedStatement, statement_message
+from oracle.domain.life_record import Folded, RecordedEvent, RecordKind, fold, recorded_reports
+from oracle.domain.lifecycle import LifeCycle, PublishedStatus
+from oracle.domain.names import filing_id, fold_number, parse_number
+from oracle.domain.reason import decode_reason, encode_reason
+from oracle.domain.reporting import DueReport, RecordedReport, ReportState, recorded_due, reports_due
+from oracle.errors import FilingGateError, InputError, RefusedError, UnreachableError
+from oracle.node.config import NodeConfig
+from oracle.node.facts import planned_facts
+from oracle.rules.calendar_months import months_after
+from oracle.rules.case import SHANGHAI, Case
+from oracle.rules.filing import CLOCK_SKEW_SECONDS
+from oracle.rules.life_events import seen_events
+from oracle.rules.table import applied
+from oracle.signing.eip712 import Domain, suspension_digest
+from oracle.signing.keys import Signer
+from oracle.signing.personal_message import message_digest
+from oracle.signing.recovery import InvalidSignature, recover
+from oracle.store.database import Database
+
+__all__ = ["Duties", "Facts", "ForbiddenError", "Report", "Taken", "UnknownFilingError"]
+
+LOG = logging.getLogger("filing_gate.duties")
+
+#: A statement older than this is signed anew: an old one that somebody kept must not stop a filing later.
+STATEMENT_SECONDS = 86_400
+
+#: Filings without a record that one sweep asks the chain for; the newest dossiers first.
+MAX_UNRECORDED = 1_000
+
+_CHAIN_KINDS = frozenset(
+    {RecordKind.APPROVED, RecordKind.RENEWED, RecordKind.SUSPENDED, RecordKind.RESUMED, RecordKind.CLOSED}
+)
+_SEEN_KINDS = frozenset({RecordKind.OBSERVED, RecordKind.GONE})
+
+
+class ForbiddenError(RefusedError):
+    """Whoever signed has no right to state this."""
+
+
+class UnknownFilingError(InputError):
+    """This node has neither a record nor a dossier of the filing."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What record and store contribute to a case (see `Case`); `on_chain` is the newest approval's dossier there."""
+
+    on_chain: str | None
+    approved: tuple[str, ...]
+    recorded: tuple[RecordedReport, ...]
+    state: LifeCycle | None
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of a statement. `done` is False while a filing that is to be stopped is not stopped on chain."""
+
+    new: bool
+    done: bool
+    view: dict[str, Any]
+
+
+@dataclass
+class Report:
+    """What a sweep found at one filing: its state, what it did, what a person should look at, what failed."""
+
+    number: str
+    state: str = LifeCycle.UNKNOWN.value
+    done: list[str] = field(default_factory=list)
+    alerts: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    unreachable: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Keys number, state, done, alerts, problems."""
+        return {
+            "number": self.number,
+            "state": self.state,
+            "done": self.done,
+            "alerts": self.alerts,
+            "problems": self.problems,
+        }
+
+
+class Duties:
+    """One node's duties. Thread-safe; several processes may share a database."""
+
+    def __init__(
+        self,
+        config: NodeConfig,
+        database: Database,
+        registry: Callable[[], Registry],
+        signer: Signer,
+        relay: Sender | None = None,
+    ) -> None:
+        self._config = config
+        self._database = database
+        self._registry = registry
+        self._signer = signer
+        self._relay = relay
+        self._domain = Domain(config.chain.id, config.chain.registry)
+        self._lock = threading.Lock()
+        #: When the newest sweep ended (seconds since 1970) and what it found; None before the first.
+        self.swept: tuple[int, tuple[Report, ...]] | None = None
+
+    # What is known ---------------------------------------------------------------------------------------------------
+
+    def facts(self, number: str, registry: Registry, now: int) -> Facts:
+        """What record and store know of a filing (folded number), after the chain was read.
+
+        A filing that was never approved on chain has no state: there is nothing to suspend, and the rules alone decide.
+        """
+        chain = self._sync(number, registry, now)
+        events = self._database.filing_events(number)
+        approval = _newest_approval(events, chain)
+        # Before the first approval on chain, what this node has signed is what a fresh dossier would sidestep.
+        known = approval.content["dossierHash"] if approval else self._database.newest_signed_dossier(_id(number))
+        state = fold(events, now).life.state if approval and chain.sequence else None
+        on_chain = approval.content["dossierHash"] if approval else None
+        return Facts(on_chain, (known,) if known else (), recorded_reports(events), state)
+
+    def observed(self, case: Case, *, trusted: bool) -> None:
+        """Record what the sources say of a case's filing, if it is news.
+
+        A dossier that anybody may have handed in says which rows of a table are looked at; unless it is `trusted`
+        (approved on chain), only wordings that nobody knows are recorded, which move nothing and raise an alert.
+        """
+        if case.number is None:
+            return
+        for event in seen_events(case):
+            unmapped = isinstance(event, PublishedStatus) and event.status is None
+            if trusted or unmapped:
+                self._record_seen(case.number, event if isinstance(event, PublishedStatus) else None, case)
+
+    def _record_seen(self, number: str, event: PublishedStatus | None, case: Case) -> None:
+        seen = [item for item in self._database.filing_events(number) if item.kind in _SEEN_KINDS]
+        by, evidence = "sources", None
+        if event is None:
+            item = RecordedEvent(RecordKind.GONE, case.now, by)
+        else:
+            content = {
+                "status": event.status.value if event.status else None,
+                "level": event.level,
+                "wording": event.wording[:200],
+                "validUntil": event.valid_until,
+                "revision": event.revision,
+            }
+            shown = case.standing.observation
+            if shown is not None:
+                by, evidence = shown.source, shown.sha256
+            item = RecordedEvent(RecordKind.OBSERVED, case.now, by, content, evidence)
+        if seen and (seen[-1].kind, dict(seen[-1].content)) == (item.kind, dict(item.content)):
+            return
+        if event is not None and event.status is None:
+            if any(dict(old.content) == dict(item.content) for old in seen[-20:]):
+                return
+            LOG.warning("%s: unmapped status %r: state kept, look at the source", number, event.wording[:200])
+        self._database.add_filing_event(number, f"seen:{len(seen)}:{item.content.get('status')}", item)
+
+    def _sync(self, number: str, registry: Registry, now: int) -> FilingState:
+        """Bring the record up to what the chain says of the filing. UnreachableError if it can't be read."""
+        filing = _id(number)
+        state = registry.filing_state(filing)
+        if state.sequence == 0:
+            return state
+        head = latest_block(registry)
+        events = self._database.filing_events(number)
+        rows = [item for item in events if item.kind in _CHAIN_KINDS]
+        first = self._known_block(rows, registry, filing, head)
+        if first is None:
+            found = since_newest_approval(registry, filing, head)
+        elif rows[-1].content["sequence"] == state.sequence:
+            found = []
+        else:
+            found = filing_events(registry, filing, first, head)
+        for event in found:
+            self._record_chain(number, event, registry, now)
+        dossier = self._approved_dossier(number, state)
+        if dossier is not None:
+            self._record_dossier(number, dossier, registry, now)
+        return state
+
+    @staticmethod
+    def _known_block(rows: Sequence[RecordedEvent], registry: Registry, filing: str, head: int) -> int | None:
+        """The block of the newest recorded change if the chain still has it there; None after a reorganisation."""
+        if not rows or rows[-1].content["block"] > head:
+            return None
+        block = int(rows[-1].content["block"])
+        there = {event.transaction for event in filing_events(registry, filing, block, block)}
+        return block if rows[-1].content["transaction"] in there else None
+
+    def _record_chain(self, number: str, event: Event, registry: Registry, now: int) -> None:
+        values = event.values
+        content: dict[str, Any] = {
+            "sequence": int(values["sequence"]),
+            "block": event.block,
+            "transaction": event.transaction,
+        }
+        by = f"registry {registry.address}"
+        if event.name == "FilingApproved":
+            kind = RecordKind.APPROVED
+            name = "0x" + values["dossierHash"].hex()
+            dossier = self._database.dossier(name)
+            content |= {
+                "dossierHash": name,
+                "term": self._term(dossier, now),
+                "revision": dossier.revision if dossier else 1,
+            }
+        elif event.name == "FilingSuspended":
+            kind, by = RecordKind.SUSPENDED, str(values["operator"])
+            content["reason"] = decode_reason(values["reason"])
+        else:
+            kind = self._kind_of_update(number, event, registry)
+            if kind is RecordKind.CLOSED:
+                content["status"] = OnChainStatus(values["status"]).name
+            elif kind is RecordKind.RESUMED:
+                content["signers"] = registry.threshold()
+        key = f"chain:{event.block}:{event.transaction}:{event.log_index}"
+        if self._database.add_filing_event(number, key, RecordedEvent(kind, now, by, content)):
+            LOG.info("%s: %s on chain, sequence %s", number, kind.value, content["sequence"])
+
+    def _kind_of_update(self, number: str, event: Event, registry: Registry) -> RecordKind:
+        """A renewal lifts nothing, and neither does a resumption that is older than the newest reason to stop."""
+        status = OnChainStatus(event.values["status"])
+        if status in (OnChainStatus.REVOKED, OnChainStatus.COMPLETED):
+            return RecordKind.CLOSED
+        if status is OnChainStatus.SUSPENDED:
+            return RecordKind.SUSPENDED
+        events = self._database.filing_events(number)
+        before = [item for item in events if item.kind in _CHAIN_KINDS]
+        if not before or before[-1].kind is not RecordKind.SUSPENDED:
+            return RecordKind.RENEWED
+        stops = [item for item in events if _stops(item)]
+        if not stops:
+            return RecordKind.RESUMED
+        block = stops[-1].content.get("block")
+        if block is not None:
+            return RecordKind.RESUMED if event.block > block else RecordKind.RENEWED
+        # The chain could not be read then: its clock has to do.
+        late = block_time(registry, event.block) >= stops[-1].at
+        return RecordKind.RESUMED if late else RecordKind.RENEWED
+
+    def _record_dossier(self, number: str, dossier: Dossier, registry: Registry, now: int) -> None:
+        """What the approved dossier and the tokens it names say: something was issued, the issue was completed."""
+        events = self._database.filing_events(number)
+        if not any(item.kind is RecordKind.MINTED for item in events) and self._issued(dossier, registry):
+            minted = RecordedEvent(RecordKind.MINTED, now, f"registry {registry.address}")
+            self._database.add_filing_event(number, "minted", minted)
+        today = _today(now)
+        for report in dossier.post_filing.reports:
+            if report.kind != "COMPLETION" or report.reported_on is None or report.reported_on > today:
+                continue
+            content = {
+                "kind": report.kind,
+                "eventOn": report.event_on.isoformat(),
+                "reportedOn": report.reported_on.isoformat(),
+                "statement": "dossier",
+            }
+            shown = next((item.sha256 for item in dossier.evidence if item.id == report.evidence), None)
+            item = RecordedEvent(RecordKind.REPORTED, now, "approved dossier", content, shown)
+            self._database.add_filing_event(number, f"dossier:{report.kind}:{report.event_on}", item)
+
+    def _term(self, dossier: Dossier | None, now: int) -> int:
+        """The end of the filing's term as the approved dossier states it, else by the policy's analogy (FILE-4)."""
+        policy = self._config.policy
+        own = dossier.filing if dossier else None
+        end = own.valid_until if own else None
+        if end is None and any(rule.id == "FILE-4" for rule in applied(policy)):
+            start = own.decision_date if own and own.decision_date else _today(now)
+            end = months_after(start, policy.default_validity_months)
+        return int(datetime.combine(end or date.max, time(), SHANGHAI).timestamp())
+
+    def _approved_dossier(self, number: str, state: FilingState | None) -> Dossier | None:
+        approval = _newest_approval(self._database.filing_events(number), state)
+        return self._database.dossier(approval.content["dossierHash"]) if approval else None
+
+    def _issued(self, dossier: Dossier, registry: Registry) -> bool | None:
+        """Whether anything was issued on any chain; None where none is known and one was not read."""
+        facts = planned_facts(dossier, self._config, registry)
+        if any(item.issued > 0 for item in facts):
+            return True
+        return False if len(facts) == len(dossier.issue_plan.tranches) else None
+
+    def due(self, number: str, registry: Registry | None, state: FilingState | None) -> tuple[DueReport, ...]:
+        """Every report made or owed under a filing, by its approved dossier and its record."""
+        recorded = recorded_reports(self._database.filing_events(number))
+        days = self._config.policy.report_working_days
+        dossier = self._approved_dossier(number, state)
+        if dossier is None:
+            return recorded_due(recorded, days)
+        issued = self._issued(dossier, registry) if registry is not None else None
+        return reports_due(dossier, days, issued=issued, recorded=recorded)
+
+    # What an issuer states -------------------------------------------------------------------------------------------
+
+    def take(self, raw_number: str, signed: SignedStatement, now: int) -> Taken:
+        """Record a signed statement, and stop the filing at once if it declares a major risk.
+
+        ForbiddenError for a signer without the right, UnknownFilingError for a filing this node knows nothing of,
+        RefusedError for a major risk of a filing that was never approved, InputError for anything else that is wrong.
+        A repeat changes nothing and answers as the first did.
+        """
+        number = parse_number(raw_number, self._config.policy.number_pattern)
+        statement = signed.statement
+        self._check_signer(number, signed)
+        sha256 = hashlib.sha256(canonical_bytes(statement.model_dump(mode="json", by_alias=True))).hexdigest()
+        events = self._database.filing_events(number)
+        known = any(item.content.get("statement") == sha256 for item in events)
+        if not known:
+            self._check_time(signed, now)
+            if not events and number not in self._database.dossier_numbers(MAX_UNRECORDED):
+                raise UnknownFilingError(
+                    "this node has no dossier of this filing", where=number, remedy="POST /v1/dossiers first"
+                )
+        registry, state, problem = self._read_chain(number, now)
+        stops = statement.act == "DECLARE" and statement.kind == "MAJOR_RISK"
+        if not known and stops and state is not None and state.status is OnChainStatus.NONE:
+            raise RefusedError(
+                "the filing was never approved on this chain, so there is nothing to suspend",
+                where=number,
+                remedy="write the event into the dossier: postFiling.reports",
+            )
+        content = {
+            "kind": statement.kind,
+            "eventOn": statement.event_on.isoformat(),
+            **({"reportedOn": statement.reported_on.isoformat()} if statement.reported_on else {}),
+            "what": statement.what,
+            "statement": sha256,
+            "signature": signed.signature,
+            "at": statement.at,
+            "block": _head(registry),
+        }
+        kind = RecordKind.DECLARED if statement.act == "DECLARE" else RecordKind.REPORTED
+        item = RecordedEvent(kind, now, signed.by, content, statement.evidence)
+        new = not known and self._database.add_filing_event(number, f"statement:{sha256}", item)
+        if new:
+            LOG.warning("%s: %s %s of %s by %s", number, statement.act, statement.kind, statement.event_on, signed.by)
+        done = True
+        if self._folded(number, now).stopped:
+            report = Report(number, problems=[problem] if problem else [])
+            on_chain = registry is not None and self._stop(number, registry, report, now)
+            done = on_chain or not stops
+            problem = "; ".join(report.problems) or None
+        view = self.view(number, now)
+        return Taken(new, done, {**view, "new": new, "done": done, "problem": problem})
+
+    def _check_signer(self, number: str, signed: SignedStatement) -> None:
+        statement, config = signed.statement, self._config
+        expected = {
+            "number": (fold_number(statement.number), number),
+            "chainId": (statement.chain_id, config.chain.id),
+            "registry": (statement.registry, config.chain.registry),
+        }
+        for name, (given, own) in expected.items():
+            if given != own:
+                raise InputError(
+                    f"the statement is for {given}, this is {own}", where=f"statement.{name}", remedy="sign it for this"
+                )
+        try:
+            signer = recover(message_digest(statement_message(statement)), bytes.fromhex(signed.signature[2:]))
+        except InvalidSignature as error:
+            raise ForbiddenError(f"not a signature: {error}", where="signature", remedy="sign it again") from None
+        if signer != signed.by:
+            raise ForbiddenError(
+                f"the signature is not {signed.by}'s", where="signature", remedy="sign exactly the statement sent"
+            )
+        allowed = signer == self._signer.address or any(
+            item.address == signer and (not item.filings or number in map(fold_number, item.filings))
+            for item in config.duties.declarants
+        )
+        if not allowed:
+            raise ForbiddenError(
+                f"{signer} may not speak for {number} at this node",
+                where="by",
+                remedy="the operator names declarants under [duties] in its configuration",
+            )
+
+    @staticmethod
+    def _check_time(signed: SignedStatement, now: int) -> None:
+        statement = signed.statement
+        if not now - STATEMENT_SECONDS <= statement.signed_at <= now + CLOCK_SKEW_SECONDS:
+            raise InputError(
+                f"signed at {statement.at}, which is not within the last day", where="statement.at", remedy="sign anew"
+            )
+        for name, day in (("eventOn", statement.event_on), ("reportedOn", statement.reported_on)):
+            if day is not None and day > _today(now):
+                raise InputError(f"{day} has not come yet", where=f"statement.{name}", remedy="state it when it has")
+
+    def _read_chain(self, number: str, now: int) -> tuple[Registry | None, FilingState | None, str | None]:
+        try:
+            registry = self._registry()
+            return registry, self._sync(number, registry, now), None
+        except FilingGateError as error:
+            return None, None, f"the chain was not read: {error}"
+
+    # What time asks for ----------------------------------------------------------------------------------------------
+
+    def sweep(self, now: int) -> tuple[Report, ...]:
+        """Look at every filing once: what changed on chain, which report is overdue, which stop is not on chain yet.
+
+        Raises nothing for one filing's or the chain's sake: its `problems` say what failed, and the next sweep tries
+        again. Sweeping twice, or two at once, does no harm: a suspension that is there already changes nothing.
+        """
+        with self._lock:
+            recorded = self._database.recorded_filings()
+            others = [name for name in self._database.dossier_numbers(MAX_UNRECORDED) if name not in set(recorded)]
+            reports = tuple(self._sweep_one(number, now) for number in [*recorded, *others])
+            before = {(item.number, text) for item in (self.swept or (0, ()))[1] for text in item.alerts}
+            for report in reports:
+                for text in report.alerts:
+                    if (report.number, text) not in before:
+                        LOG.warning("%s: %s", report.number, text)
+            kept = tuple(report for report in reports if report.number in recorded or report.done or report.problems)
+            self.swept = (now, kept)
+            return kept
+
+    def _sweep_one(self, number: str, now: int) -> Report:
+        report = Report(number)
+        try:
+            registry, state, problem = self._read_chain(number, now)
+            if problem is not None:
+                report.unreachable = True
+                report.problems.append(problem)
+            events = self._database.filing_events(number)
+            if not events:
+                return report
+            self._sighted(number, state, now)
+            for row in self.due(number, registry, state):
+                self._overdue(number, row, registry, now, report)
+            if registry is not None and self._folded(number, now).stopped:
+                self._stop(number, registry, report, now)
+            folded = self._folded(number, now)
+            report.state = folded.life.state.value
+            report.alerts += self._alerts(number, folded, registry, state, now)
+        except FilingGateError as error:
+            report.unreachable = isinstance(error, UnreachableError)
+            report.problems.append(str(error))
+        for problem in report.problems:
+            LOG.warning("%s: %s", number, problem)
+        return report
+
+    def _sighted(self, number: str, state: FilingState | None, now: int) -> None:
+        """Record what the newest stored sighting of the approved dossier's filing says."""
+        dossier = self._approved_dossier(number, state)
+        if dossier is None:
+            return
+        seen = self._database.last_sighting(FilingQuery(number=number, entity_name=dossier.filing_entity.name_zh))
+        earlier = self._database.earlier_publications(number)
+        self.observed(Case(dossier, self._config.policy, now, tuple(seen), tuple(earlier)), trusted=True)
+
+    def _overdue(self, number: str, row: DueReport, registry: Registry | None, now: int, report: Report) -> None:
+        """Record an overdue report, which stops the filing: once, and again if it still stands after a resumption."""
+        if row.state(_today(now)) is not ReportState.OVERDUE:
+            return
+        events = self._database.filing_events(number)
+        resumed = sum(item.kind is RecordKind.RESUMED for item in events)
+        content: dict[str, Any] = {"kind": row.kind, "eventOn": row.event_on.isoformat(), "due": str(row.due)}
+        content["block"] = _head(registry)
+        item = RecordedEvent(RecordKind.OVERDUE, now, "clock", content)
+        if self._database.add_filing_event(number, f"overdue:{row.kind}:{row.event_on}:{resumed}", item):
+            report.done.append(f"{row.kind} report of {row.event_on} was due on {row.due}: suspended by the record")
+
+    def _stop(self, number: str, registry: Registry, report: Report, now: int) -> bool:
+        """Bring the suspension on chain if it is not there; True only when the chain shows that nothing may be minted.
+
+        The signature is stored before it leaves. Raises nothing: `report.problems` says what failed.
+        """
+        filing, failure = _id(number), ""
+        for _ in range(2):  # once more if the filing's sequence moved in between
+            try:
+                state = registry.filing_state(filing)
+                if state.status is not OnChainStatus.APPROVED:
+                    return state.status is not OnChainStatus.NONE
+                suspension, signature = self._signed(number, filing, state, now)
+                if self._relay is None:
+                    report.problems.append(
+                        "the suspension is signed and not on chain: no [relay] is configured; anybody may bring it "
+                        "there with `filing-gate suspend --node`"
+                    )
+                    return False
+                receipt = registry.suspend_by_signature(self._relay, suspension, signature)
+            except FilingGateError as error:
+                failure = f"the suspension is signed and could not be brought on chain: {error}"
+                continue
+            transaction = "0x" + bytes(receipt["transactionHash"]).hex()
+            sent = {"sequence": suspension.sequence, "transaction": transaction}
+            self._database.add_filing_event(
+                number, f"sent:{transaction}", RecordedEvent(RecordKind.SENT, now, self._relay.address, sent)
+            )
+            report.done.append(f"suspended on chain, transaction {transaction}")
+            return self._confirmed(number, registry, report, now)
+        report.problems.append(failure)
+        return False
+
+    def _confirmed(self, number: str, registry: Registry, report: Report, now: int) -> bool:
+        try:
+            return self._sync(number, registry, now).status is OnChainStatus.SUSPENDED
+        except (UnreachableError, RefusedError) as error:
+            report.problems.append(f"whether the suspension took effect was not read: {error}")
+            return False
+
+    def _signed(self, number: str, filing: str, state: FilingState, now: int) -> tuple[Suspension, OperatorSignature]:
+        """This node's signature over a suspension at the filing's present sequence, stored before it is returned."""
+        reason = encode_reason(self._reason(number))
+        suspension = Suspension(filing=filing, sequence=state.sequence, reason=reason)
+        digest = suspension_digest(self._domain, suspension)
+        signature = OperatorSignature(operator=self._signer.address, signature="0x" + self._signer.sign(digest).hex())
+        content = {
+            "suspension": suspension.model_dump(mode="json", by_alias=True),
+            "signature": signature.model_dump(mode="json", by_alias=True),
+        }
+        item = RecordedEvent(RecordKind.SIGNED, now, self._signer.address, content)
+        self._database.add_filing_event(number, f"signed:0x{digest.hex()}", item)
+        return suspension, signature
+
+    def _reason(self, number: str) -> str:
+        """Why, in the 32 bytes that the chain keeps in words."""
+        stops = [item for item in self._database.filing_events(number) if _stops(item)]
+        if not stops:
+            return "regulator's page contradicts"
+        kind = stops[-1].content["kind"].lower().replace("_", " ")
+        return f"{kind} declared" if stops[-1].kind is RecordKind.DECLARED else f"{kind} report overdue"
+
+    # What a person sees ----------------------------------------------------------------------------------------------
+
+    def _folded(self, number: str, now: int) -> Folded:
+        return fold(self._database.filing_events(number), now)
+
+    def view(self, raw_number: str, now: int) -> dict[str, Any]:
+        """What `GET /v1/filings/{number}/duties` says. UnknownFilingError if there is no record of the filing."""
+        number = parse_number(raw_number, self._config.policy.number_pattern)
+        registry, state, problem = self._read_chain(number, now)
+        events = self._database.filing_events(number)
+        if not events:
+            raise UnknownFilingError(
+                "this node has no record of this filing", where=number, remedy="it begins with the first approval"
+            )
+        folded = self._folded(number, now)
+        alerts = self._alerts(number, folded, registry, state, now)
+        return {
+            "number": number,
+            "filing": _id(number),
+            "operator": self._signer.address,
+            "state": folded.life.state.value,
+            "since": folded.life.at,
+            "stopped": folded.stopped,
+            "onChain": None if state is None else {"status": state.status.name, "sequence": state.sequence},
+            "suspension": self._to_relay(events, state),
+            "reportWorkingDays": self._config.policy.report_working_days,
+            "duties": [_due_json(row, _today(now)) for row in self.due(number, registry, state)],
+            "alerts": [*alerts, *([problem] if problem else [])],
+            "history": [alert.as_json() for alert in folded.alerts[-100:]],
+            "events": [item.as_json() for item in events[-200:]],
+        }
+
+    @staticmethod
+    def _to_relay(events: Sequence[RecordedEvent], state: FilingState | None) -> dict[str, Any] | None:
+        """The signed suspension that would take effect now, for anybody to relay."""
+        signed = [item.content for item in events if item.kind is RecordKind.SIGNED]
+        if not signed or (state is not None and state.status is not OnChainStatus.APPROVED):
+            return None
+        newest = signed[-1]
+        return dict(newest) if state is None or newest["suspension"]["sequence"] == state.sequence else None
+
+    def _alerts(
+        self, number: str, folded: Folded, registry: Registry | None, state: FilingState | None, now: int
+    ) -> list[str]:
+        """What a person should look at now."""
+        today = _today(now)
+        found = []
+        if folded.stopped and (state is None or state.status is OnChainStatus.APPROVED):
+            found.append("to be suspended, and not suspended on chain")
+        seen = [item for item in self._database.filing_events(number) if item.kind in _SEEN_KINDS]
+        if seen and seen[-1].kind is RecordKind.OBSERVED and seen[-1].content["status"] is None:
+            found.append(f"unmapped status {seen[-1].content['wording']!r}: where the filing stands is INDETERMINATE")
+        if self._approved_dossier(number, state) is None:
+            found.append("the approved dossier is not known here: its deadlines are not watched; hand it in")
+        for row in self.due(number, registry, state):
+            standing = row.state(today)
+            if standing is ReportState.OVERDUE:
+                found.append(f"the {row.kind} report of {row.event_on} was due on {row.due}")
+            elif standing is ReportState.UNKNOWN:
+                why = "beyond the working-day calendar" if row.due is None else "the chain was not read"
+                found.append(f"INDETERMINATE whether the {row.kind} report of {row.event_on} is overdue: {why}")
+            elif row.due is None and row.reported_on is None:
+                found.append(f"the deadline of the {row.kind} report of {row.event_on} lies beyond the calendar")
+        return found
+
+
+def _head(registry: Registry | None) -> int | None:
+    """The newest block, after which a resumption must come to lift a stop; None if the chain can't be read."""
+    try:
+        return latest_block(registry) if registry is not None else None
+    except (UnreachableError, RefusedError):
+        return None
+
+
+def _id(number: str) -> str:
+    return "0x" + filing_id(number).hex()
+
+
+def _today(now: int) -> date:
+    return datetime.fromtimestamp(now, UTC).astimezone(SHANGHAI).date()
+
+
+def _stops(item: RecordedEvent) -> bool:
+    """Whether a row is this node's own reason to stop."""
+    return item.kind is RecordKind.OVERDUE or (
+        item.kind is RecordKind.DECLARED and item.content["kind"] == "MAJOR_RISK"
+    )
+
+
+def _newest_approval(events: Sequence[RecordedEvent], state: FilingState | None) -> RecordedEvent | None:
+    """The newest approval recorded; none if the chain is behind it, as after a reorganisation."""
+    rows = [item for item in events if item.kind is RecordKind.APPROVED]
+    if not rows or (state is not None and rows[-1].content["sequence"] > state.sequence):
+        return None
+    return rows[-1]
+
+
+def _due_json(row: DueReport, today: date) -> dict[str, Any]:
+    return {
+        "kind": row.kind,
+        "where": row.where,
+        "eventOn": row.event_on.isoformat(),
+        "due": row.due.isoformat() if row.due else None,
+        "reportedOn": row.reported_on.isoformat() if row.reported_on else None,
+        "state": row.state(today).value,
+    }

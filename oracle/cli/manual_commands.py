@@ -72,16 +72,16 @@ def enter(
     as_json: bool,
 ) -> None:
     """Write a statement of what you saw just now, signed by you."""
-    from oracle.evidence.store import EvidenceStore
     from oracle.sources.manual import write_statement
     from oracle.sources.manual_statement import ManualFile, stated_by
+    from oracle.store.evidence_place import open_evidence
 
     settings, source = _manual_source(config, source_name)
     signer = _signer(keystore, password_file, source)
     now = _now()
     copy = None
     if evidence is not None:
-        store = EvidenceStore(settings.path(settings.store.evidence))
+        store = open_evidence(settings.store.evidence, base=settings.base)
         copy = store.put(_read(evidence))
     given: dict[str, object] = {
         "source": source.name,

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
@@ -90,6 +91,14 @@ def _endpoint(text: str) -> str:
     return text
 
 
+@cache
+def _descriptions() -> Any:
+    """The library's description of the service, read once a process: that takes longer than a request."""
+    from botocore.loaders import create_loader
+
+    return create_loader()
+
+
 class S3Blobs:
     """Implements `oracle.evidence.store.Blobs` on a bucket. Safe for several threads and processes.
 
@@ -112,6 +121,7 @@ class S3Blobs:
         self._client_error, self._other_error = ClientError, BotoCoreError
         try:
             session = botocore.session.Session()
+            session.register_component("data_loader", _descriptions())
             resolver = session.get_component("credential_provider")
             for provider in _NOT_ASKED:
                 resolver.remove(provider)

@@ -116,8 +116,8 @@ def _decoded(token: bytes) -> TimeStampResponse:
         ) from None
     try:
         return decode_timestamp_response(token)
-    except ValueError:
-        raise BadStamp("not a time stamp (TimeStampResp, RFC 3161 2.4.2)") from None
+    except ValueError as error:
+        raise BadStamp(f"not a time stamp in DER (TimeStampResp, RFC 3161 2.4.2): {str(error)[:200]}") from None
 
 
 def _signer(response: TimeStampResponse) -> str:

@@ -153,11 +153,17 @@ def test_get__server_fails__one_error_that_names_the_object(
     assert "testkey" not in str(caught.value)
 
 
-def test_list__web_page_instead_of_a_list__error_not_emptiness(store: EvidenceStore, server: S3Server) -> None:
+def test_every_call__web_page_with_status_200__neither_empty_nor_written(
+    store: EvidenceStore, server: S3Server
+) -> None:
     store.put(b"notice")
     server.fault = "html"
-    with pytest.raises(UnreachableError):
+    with pytest.raises(UnreachableError, match="not one of S3"):
         list(store.hashes())
+    with pytest.raises(UnreachableError, match="not one of S3"):
+        store.put(b"another")
+    with pytest.raises(UnreachableError, match="not one of S3"):
+        store._blobs.write("aa/bb", b"another")
 
 
 def test_get__object_larger_than_any_evidence__refused(store: EvidenceStore, monkeypatch: pytest.MonkeyPatch) -> None:

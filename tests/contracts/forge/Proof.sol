@@ -18,6 +18,7 @@ interface Vm {
     function expectCall(address callee, bytes calldata data, uint64 count) external;
     function expectEmit(address emitter) external;
     function expectRevert(bytes calldata data) external;
+    function expectPartialRevert(bytes4 selector) external;
     function expectRevert(bytes4 selector) external;
     function expectRevert() external;
     function getBlockTimestamp() external view returns (uint256);

@@ -124,6 +124,16 @@ contract Committee is Gate {
         same(registry.threshold(), ready ? 2 : 3, "threshold");
     }
 
+    function test_the_same_is_announced_once() external {
+        vm.startPrank(OWNER);
+        registry.announceOperator(_pool[6], address(0));
+        vm.expectPartialRevert(C.AlreadyAnnounced.selector);
+        registry.announceOperator(_pool[6], address(0));
+        registry.cancelOperator(_pool[6], address(0));
+        registry.announceOperator(_pool[6], address(0));
+        vm.stopPrank();
+    }
+
     function test_raising_calls_off_a_lowering() external {
         vm.startPrank(OWNER);
         registry.announceThreshold(1);

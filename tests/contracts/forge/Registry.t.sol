@@ -137,6 +137,65 @@ contract Registry is Gate {
         _t.mint(ALICE, 1);
     }
 
+    function test_what_does_not_fit_the_state_is_refused() external {
+        vm.expectPartialRevert(R.UnknownFiling.selector);
+        vm.prank(_pool[0]);
+        registry.suspend(FILING, 0);
+        _approve(FILING, address(_t), 100, 6);
+        vm.prank(ISSUER);
+        _t.mint(ALICE, 50);
+        _refuses(_approvalOf(FILING, address(_t), 49, 6, 2), R.CapBelowIssued.selector);
+        _refuses(_approvalOf(FILING ^ bytes32(uint256(1)), address(_t), 100, 6, 1), R.FilingKeyTaken.selector);
+        _refuses(_approvalOf(~FILING, address(_t), 100, 6, 1), R.TokenBoundToAnotherFiling.selector);
+
+        R.FilingUpdate memory change = R.FilingUpdate(FILING, R.FilingStatus.Revoked, 0, 1, 2, 0);
+        C.OperatorSignature[] memory signatures = _signed(registry.updateDigest(change));
+        vm.expectPartialRevert(R.UnexpectedValidUntil.selector);
+        registry.update(change, signatures);
+
+        R.Suspension memory s = R.Suspension(FILING, 7, "reason");
+        C.OperatorSignature[] memory one = _signed(registry.suspensionDigest(s));
+        vm.expectPartialRevert(R.WrongSequence.selector);
+        registry.suspendBySig(s, one[0]);
+        s.sequence = 1;
+        one = _signed(registry.suspensionDigest(s));
+        registry.suspendBySig(s, one[0]);
+        registry.suspendBySig(s, one[0]);
+        (, , , uint64 sequence) = registry.filingState(FILING);
+        same(sequence, 2, "a repeat changes nothing");
+        _refuses(_approvalOf(FILING, address(_t), 100, 6, 3), R.FilingIsSuspended.selector);
+        _cannotMint(R.FilingIsSuspended.selector);
+        vm.prank(_pool[1]);
+        registry.suspend(FILING, "again");
+
+        _update(FILING, R.FilingStatus.Completed, 0, 3);
+        _cannotMint(R.FilingIsFinal.selector);
+        vm.prank(_pool[1]);
+        vm.expectPartialRevert(R.FilingIsFinal.selector);
+        registry.suspend(FILING, 0);
+    }
+
+    function test_not_started_and_not_approved() external {
+        _cannotMint(R.TokenNotApproved.selector);
+        R.FilingApproval memory a = _approvalOf(FILING, address(_t), 100, 6, 1);
+        a.validAfter += 10;
+        registry.approve(a, _signed(registry.approvalDigest(a)));
+        registry.approve(a, _signed(registry.approvalDigest(a)));
+        _cannotMint(R.FilingNotStarted.selector);
+    }
+
+    function _cannotMint(bytes4 why) private {
+        vm.prank(ISSUER);
+        vm.expectPartialRevert(why);
+        _t.mint(ALICE, 1);
+    }
+
+    function _refuses(R.FilingApproval memory a, bytes4 why) private {
+        C.OperatorSignature[] memory signatures = _signed(registry.approvalDigest(a));
+        vm.expectPartialRevert(why);
+        registry.approve(a, signatures);
+    }
+
     /// @dev The digest is that of EIP-712 for the domain that the contract states, on this chain and after a fork.
     function testFuzz_digest_is_typed_data(R.FilingApproval memory a, uint64 chain) external {
         vm.chainId(within(chain, 1, type(uint64).max - 1));

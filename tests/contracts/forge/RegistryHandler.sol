@@ -674,7 +674,7 @@ contract RegistryHandler is CommitteeModel {
             if (fault == 0) chosen = _resized(chosen, chosen.length - 1);
             if (fault == 2) chosen[_rand(chosen.length)] = _pool[_rand(_pool.length)];
             if (fault == 3) chosen[_rand(chosen.length)] = _nobody();
-            if (fault == 4) chosen = _withTwoOnASeat(chosen);
+            if (fault == 4 || fault > 28) chosen = _withTwoOnASeat(chosen);
         }
         if (fault == 1) {
             chosen = _resized(chosen, chosen.length + 1);
@@ -726,7 +726,15 @@ contract RegistryHandler is CommitteeModel {
         for (uint256 i = 0; i < _pool.length && chosen.length > 1; ++i) {
             for (uint256 k = 0; k < i; ++k) {
                 if (_isCounting(_pool[i]) && _isCounting(_pool[k]) && _sameSeat(_pool[i], _pool[k])) {
-                    (chosen[0], chosen[1]) = (_pool[i], _pool[k]);
+                    // In the place of two, so that nobody is named twice.
+                    for (uint256 j = 0; j < chosen.length; ++j) {
+                        if (chosen[j] == _pool[i]) (chosen[j], chosen[0]) = (chosen[0], chosen[j]);
+                    }
+                    chosen[0] = _pool[i];
+                    for (uint256 j = 1; j < chosen.length; ++j) {
+                        if (chosen[j] == _pool[k]) (chosen[j], chosen[1]) = (chosen[1], chosen[j]);
+                    }
+                    chosen[1] = _pool[k];
                     return chosen;
                 }
             }

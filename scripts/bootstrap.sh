@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Installs what the make targets need, once; does nothing when it is all there.
 #
-#   scripts/bootstrap.sh [project] [node] [brownie]      default: all three
+#   scripts/bootstrap.sh [project] [node] [brownie] [proof]      default: the first three
 #
 #   project  .venv: the locked Python packages of the service and of development, and `oracle` itself, editable
 #   node     node_modules: the Solidity compiler, OpenZeppelin's contracts and the test chain. Without Node.js 20 or
 #            newer on PATH, a locked Node.js goes into .venv/bin
 #   brownie  .venv-brownie: Brownie with its own, older pins
+#   proof    .venv-proof: Slither and halmos, which fix versions of their own
 #
 # PYTHON=/path/to/python chooses the interpreter. Logs of every step: build/log/.
 set -euo pipefail
@@ -150,6 +151,10 @@ brownie() {
   mkdir -p build/brownie-home
 }
 
+proof() {
+  environment "$ROOT/.venv-proof" requirements/proof.txt proof
+}
+
 # ---------------------------------------------------------------- Node.js
 
 node_major() { node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0; }
@@ -199,6 +204,7 @@ for part in "$@"; do
     project) project ;;
     node) node_packages ;;
     brownie) brownie ;;
-    *) die "unknown part '$part' (project, node, brownie)" ;;
+    proof) proof ;;
+    *) die "unknown part '$part' (project, node, brownie, proof)" ;;
   esac
 done

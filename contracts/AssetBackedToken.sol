@@ -84,12 +84,19 @@ contract AssetBackedToken is IAssetBackedToken, FilingGated, TransferControl, To
         return _trancheId;
     }
 
-    /// @inheritdoc ERC20
+    /**
+     * @notice Decimals of the amounts.
+     * @return Set at deployment.
+     */
     function decimals() public view override returns (uint8) {
         return _decimals;
     }
 
-    /// @inheritdoc AccessControl
+    /**
+     * @inheritdoc AccessControl
+     * @param interfaceId Identifier of the interface.
+     * @return Whether it is implemented.
+     */
     function supportsInterface(bytes4 interfaceId) public view override returns (bool) {
         return
             interfaceId == type(IERC20).interfaceId ||

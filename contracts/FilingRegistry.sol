@@ -32,7 +32,10 @@ import {IOracleCommittee} from "./interfaces/IOracleCommittee.sol";
  * transfers or burns, and it holds no token to its word that it mints what it consumed (that is `FilingGated`'s part).
  */
 contract FilingRegistry is IFilingRegistry, OracleCommittee, IERC5267, ERC165 {
-    /// @dev One slot, in a struct so that its place is worked out once a mint.
+    /**
+     * @dev One slot, in a struct so that its place is worked out once a mint.
+     * @param word Cap, issued and key of the filing.
+     */
     struct TrancheRecord {
         TrancheWord word;
     }
@@ -290,7 +293,16 @@ contract FilingRegistry is IFilingRegistry, OracleCommittee, IERC5267, ERC165 {
         return _typedDataHash(keccak256(abi.encode(SUSPENSION_TYPEHASH, s.filing, s.sequence, s.reason)));
     }
 
-    /// @inheritdoc IERC5267
+    /**
+     * @inheritdoc IERC5267
+     * @return fields Which of the others are used, a bit each: all but `salt` and `extensions`.
+     * @return name Name of the signing domain.
+     * @return version Its version.
+     * @return chainId This chain, as it is now.
+     * @return verifyingContract This contract.
+     * @return salt Zero, not used.
+     * @return extensions Empty, not used.
+     */
     function eip712Domain()
         public
         view
@@ -307,7 +319,11 @@ contract FilingRegistry is IFilingRegistry, OracleCommittee, IERC5267, ERC165 {
         return (hex"0f", NAME, VERSION, block.chainid, address(this), bytes32(0), new uint256[](0));
     }
 
-    /// @inheritdoc ERC165
+    /**
+     * @inheritdoc ERC165
+     * @param interfaceId Identifier of the interface.
+     * @return Whether it is implemented.
+     */
     function supportsInterface(bytes4 interfaceId) public view override returns (bool) {
         return
             interfaceId == type(IFilingRegistry).interfaceId ||

@@ -23,20 +23,33 @@ import {IOracleCommittee} from "./interfaces/IOracleCommittee.sol";
  * likes: the delay is what others have to act upon.
  */
 abstract contract OracleCommittee is IOracleCommittee, Ownable2Step {
-    /// @dev One slot. Empty if `operator` is zero; `opened` is the epoch since which it is not.
+    /**
+     * @dev One slot.
+     * @param operator Who sits there, zero if nobody does.
+     * @param opened Epoch since which somebody does.
+     */
     struct Seat {
         address operator;
         uint64 opened;
     }
 
-    /// @dev One slot. `until` is `CURRENT` for an operator; `since` is the epoch with which it joined or left last.
+    /**
+     * @dev One slot.
+     * @param seat Number of its seat.
+     * @param until `CURRENT` for an operator; otherwise the first second in which its signatures no longer count.
+     * @param since Epoch with which it joined or left last.
+     */
     struct Member {
         uint8 seat;
         uint64 until;
         uint64 since;
     }
 
-    /// @dev One slot. Nothing is announced if `readyAt` is zero.
+    /**
+     * @dev One slot.
+     * @param epoch Number of the committee for which it was announced.
+     * @param readyAt First second in which it can be applied, zero if nothing is announced.
+     */
     struct Announcement {
         uint64 epoch;
         uint64 readyAt;
@@ -125,7 +138,7 @@ abstract contract OracleCommittee is IOracleCommittee, Ownable2Step {
         _requireReady(operatorReadyAt(operator, replaced));
         delete _announcements[operator][replaced];
         uint64 next = _epoch + 1;
-        uint256 seat;
+        uint256 seat = 0;
         if (replaced == address(0)) {
             uint256 count = _count;
             require(count < MAX_OPERATORS, TooManyOperators(count + 1, MAX_OPERATORS));

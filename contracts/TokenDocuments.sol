@@ -14,6 +14,12 @@ import {IERC1643} from "./interfaces/IERC1643.sol";
 abstract contract TokenDocuments is IERC1643, AccessControl {
     using EnumerableSet for EnumerableSet.Bytes32Set;
 
+    /**
+     * @dev What is known of a document.
+     * @param documentHash Hash of its content.
+     * @param lastModified Time at which it was set last.
+     * @param uri Where it can be found.
+     */
     struct Document {
         bytes32 documentHash;
         uint64 lastModified;

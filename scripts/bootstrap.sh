@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Installs what the make targets need, once; does nothing when it is all there.
 #
-#   scripts/bootstrap.sh [project] [node] [peers] [brownie]      default: all four
+#   scripts/bootstrap.sh [project] [node] [peers] [brownie] [proof]      default: the first four
 #
 #   project  .venv: the locked Python packages of the service and of development, and `oracle` itself, editable
 #   node     node_modules: the Solidity compiler, OpenZeppelin's contracts and the test chain. Without Node.js 20 or
 #            newer on PATH, a locked Node.js goes into .venv/bin
 #   peers    tests/contracts/adapters/node_modules: the contracts of other projects that the adapters are tested with
 #   brownie  .venv-brownie: Brownie with its own, older pins
+#   proof    .venv-proof: Slither and halmos, which fix versions of their own
 #
 # PYTHON=/path/to/python chooses the interpreter. Logs of every step: build/log/.
 set -euo pipefail
@@ -151,6 +152,10 @@ brownie() {
   mkdir -p build/brownie-home
 }
 
+proof() {
+  environment "$ROOT/.venv-proof" requirements/proof.txt proof
+}
+
 # ---------------------------------------------------------------- Node.js
 
 node_major() { node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0; }
@@ -205,6 +210,7 @@ for part in "$@"; do
     node) node_packages ;;
     peers) peer_packages ;;
     brownie) brownie ;;
-    *) die "unknown part '$part' (project, node, peers, brownie)" ;;
+    proof) proof ;;
+    *) die "unknown part '$part' (project, node, peers, brownie, proof)" ;;
   esac
 done

@@ -141,7 +141,8 @@ def compile_sources(
 
     What was compiled before, from the same text with the same settings, is taken from build/solc-cache/.
     """
-    outputs = ["abi", "evm.bytecode.object", "evm.deployedBytecode", "evm.methodIdentifiers", "storageLayout"]
+    evm = ["evm.bytecode.object", "evm.deployedBytecode", "evm.methodIdentifiers"]
+    outputs = ["abi", *evm, "storageLayout", "devdoc", "userdoc"]
     job = {
         "language": "Solidity",
         "sources": dict(sources),

@@ -39,3 +39,4 @@ upgrade=("$@")
 lock service pyproject.toml --extra service --group dev
 lock brownie pyproject.toml --group brownie
 lock node requirements/node.in
+lock proof requirements/proof.in

@@ -9,9 +9,16 @@ import {IFilingAcePolicy} from "../interfaces/adapters/IFilingAcePolicy.sol";
 import {IFilingAdapter} from "../interfaces/adapters/IFilingAdapter.sol";
 import {IFilingRegistry} from "../interfaces/IFilingRegistry.sol";
 
-/// @dev What is asked of the policy engine.
+/**
+ * @title IAcePolicyEngine
+ * @notice What is asked of the policy engine.
+ */
 interface IAcePolicyEngine {
-    /// @dev How often `setPolicyConfiguration` has called the policy, a call that is under way included.
+    /**
+     * @notice How often `setPolicyConfiguration` has called the policy, a call that is under way included.
+     * @param policy The policy.
+     * @return Number of calls.
+     */
     function getPolicyConfigVersion(address policy) external view returns (uint256);
 }
 
@@ -120,7 +127,11 @@ contract AcePolicy is IFilingAcePolicy, FilingAdapter, ERC165 {
         return "FilingGatePolicy 1.0.0";
     }
 
-    /// @inheritdoc ERC165
+    /**
+     * @inheritdoc ERC165
+     * @param interfaceId Identifier of the interface.
+     * @return Whether it is implemented.
+     */
     function supportsInterface(bytes4 interfaceId) public view override(ERC165, IERC165) returns (bool) {
         return
             interfaceId == type(IAcePolicy).interfaceId ||

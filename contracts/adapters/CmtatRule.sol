@@ -28,6 +28,7 @@ import {IFilingRegistry} from "../interfaces/IFilingRegistry.sol";
  */
 contract CmtatRule is IFilingCmtatRule, FilingAdapter, ERC165 {
     /**
+     * @dev What is known of the mint announced last.
      * @param due Supply that results when the mint announced last has taken place; the supply at deployment before
      * that.
      * @param amount Amount of that mint.
@@ -155,7 +156,11 @@ contract CmtatRule is IFilingCmtatRule, FilingAdapter, ERC165 {
         return (_pending.due, _pending.amount, _pending.callsLeft);
     }
 
-    /// @inheritdoc ERC165
+    /**
+     * @inheritdoc ERC165
+     * @param interfaceId Identifier of the interface.
+     * @return Whether it is implemented.
+     */
     function supportsInterface(bytes4 interfaceId) public view override(ERC165, IERC165) returns (bool) {
         return
             interfaceId == RULE_INTERFACE_ID ||

@@ -12,9 +12,16 @@ import {IFilingAdapter} from "../interfaces/adapters/IFilingAdapter.sol";
 import {IGatedMinter} from "../interfaces/adapters/IGatedMinter.sol";
 import {IFilingRegistry} from "../interfaces/IFilingRegistry.sol";
 
-/// @dev The one function that the token must have besides ERC-20. A return value, if there is one, is not trusted.
+/**
+ * @title IMintableToken
+ * @notice The one function that the token must have besides ERC-20. A return value, if there is one, is not trusted.
+ */
 interface IMintableToken {
-    /// @dev Mints `amount` to `to`.
+    /**
+     * @notice Mints tokens.
+     * @param to The receiver.
+     * @param amount Amount in base units.
+     */
     function mint(address to, uint256 amount) external;
 }
 
@@ -30,6 +37,9 @@ interface IMintableToken {
 contract GatedMinter is IGatedMinter, FilingAdapter, AccessControl, ReentrancyGuardTransient {
     /// @notice Role that may mint through this contract.
     bytes32 public constant ISSUER_ROLE = keccak256("ISSUER_ROLE");
+
+    /// @dev Bounds the loops over receivers.
+    uint256 private constant MAX_BATCH = 256;
 
     /**
      * @dev Requirements beside those of {FilingAdapter}: neither `admin` nor `issuer` is zero.
@@ -62,6 +72,7 @@ contract GatedMinter is IGatedMinter, FilingAdapter, AccessControl, ReentrancyGu
         uint256[] calldata amounts
     ) external onlyRole(ISSUER_ROLE) nonReentrant {
         require(to.length == amounts.length, BatchLengthMismatch(to.length, amounts.length));
+        require(to.length <= MAX_BATCH, BatchTooLong(to.length, MAX_BATCH));
         uint256 total = 0;
         for (uint256 i = 0; i < amounts.length; ++i) {
             // The registry sees the sum only.
@@ -87,7 +98,11 @@ contract GatedMinter is IGatedMinter, FilingAdapter, AccessControl, ReentrancyGu
         }
     }
 
-    /// @inheritdoc AccessControl
+    /**
+     * @inheritdoc AccessControl
+     * @param interfaceId Identifier of the interface.
+     * @return Whether it is implemented.
+     */
     function supportsInterface(bytes4 interfaceId) public view override returns (bool) {
         return
             interfaceId == type(IGatedMinter).interfaceId ||

@@ -6,15 +6,27 @@ import {FilingAdapter} from "./FilingAdapter.sol";
 import {ITrexComplianceModule} from "../interfaces/adapters/ITrexComplianceModule.sol";
 import {IFilingRegistry} from "../interfaces/IFilingRegistry.sol";
 
-/// @dev What is asked of a T-REX token.
+/**
+ * @title ITrexToken
+ * @notice What is asked of a T-REX token.
+ */
 interface ITrexToken {
-    /// @dev Its compliance contract.
+    /**
+     * @notice The token's compliance contract.
+     * @return Its address.
+     */
     function compliance() external view returns (address);
 }
 
-/// @dev What is asked of a ModularCompliance.
+/**
+ * @title ITrexModularCompliance
+ * @notice What is asked of a ModularCompliance.
+ */
 interface ITrexModularCompliance {
-    /// @dev The token that it serves.
+    /**
+     * @notice The token that the compliance contract serves.
+     * @return Its address.
+     */
     function getTokenBound() external view returns (address);
 }
 

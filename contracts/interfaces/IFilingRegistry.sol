@@ -434,7 +434,7 @@ interface IFilingRegistry {
      *
      * Requirements:
      *
-     * - a current operator has signed {suspensionDigest};
+     * - an operator whose signature counts now, a current or a retained one, has signed {suspensionDigest};
      * - the filing is `Suspended`, or it is `Approved` and its sequence is `s.sequence`.
      *
      * Emits a {FilingSuspended} event.

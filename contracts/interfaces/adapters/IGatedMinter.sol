@@ -24,6 +24,13 @@ interface IGatedMinter is IFilingAdapter {
     error BatchLengthMismatch(uint256 receivers, uint256 amounts);
 
     /**
+     * @notice A batch has more receivers than one call serves.
+     * @param receivers Number of receivers given.
+     * @param maximum Largest number allowed.
+     */
+    error BatchTooLong(uint256 receivers, uint256 maximum);
+
+    /**
      * @notice After the mint the receiver does not have exactly the amount more: the token takes a fee, gives more, did
      * nothing, or the receiver passed tokens on while they were minted.
      * @param account The receiver.
@@ -55,7 +62,8 @@ interface IGatedMinter is IFilingAdapter {
 
     /**
      * @notice Mints to several receivers and draws on the registry once, for the sum.
-     * @dev Requirements as for {mint}; besides, as many amounts as receivers, and no amount is zero.
+     * @dev Requirements as for {mint}; besides, as many amounts as receivers, at most 256, and no amount is
+     * zero.
      * @param to The receivers; the same one may stand there twice.
      * @param amounts Amounts in base units of the token.
      */

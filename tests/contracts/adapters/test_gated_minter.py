@@ -61,8 +61,9 @@ def test_mint_batch__draws_the_sum_once(stack: Stack) -> None:
         (1, [1, 1], ("BatchLengthMismatch", 1, 2)),
         (2, [1, 0], ("ZeroAmount",)),
         (0, [], ("ZeroAmount",)),
+        (257, [1] * 257, ("BatchTooLong", 257, 256)),
     ),
-    ids=["too few amounts", "too few receivers", "a zero", "empty"],
+    ids=["too few amounts", "too few receivers", "a zero", "empty", "too long"],
 )
 def test_mint_batch__malformed__is_refused(stack: Stack, receivers: int, amounts: list[int], error: tuple) -> None:
     call = stack.adapter.functions.mintBatch([stack.holder] * receivers, amounts)

@@ -36,7 +36,7 @@ lock() { # NAME ARGUMENTS...
 }
 
 upgrade=("$@")
-lock service pyproject.toml --extra service --group dev
+lock service pyproject.toml --all-extras --group dev
 lock brownie pyproject.toml --group brownie
 lock node requirements/node.in
 lock proof requirements/proof.in

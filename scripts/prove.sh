@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # The proof work of the contracts that takes too long for the tests.
 #
-#   scripts/prove.sh [forge] [coverage]      default: all steps, in this order
+#   scripts/prove.sh [forge] [coverage] [slither] [halmos]      default: all steps, in this order
 #
 #   forge     fuzz tests with 10,000 runs each, invariants with 512 runs of 128 calls each (profile `slow` of foundry.toml)
 #   coverage  lines and branches of contracts/ that the forge tests reach: at least 99 % of each
+#   slither   every finding has its answer in docs/security/slither.json, and every answer its finding
+#   halmos    symbolic checks of the registry, each of which also has to fail on a contract weakened for it
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -21,11 +23,15 @@ coverage() {
   .venv/bin/python -m scripts.coverage_floor build/forge/lcov.info
 }
 
-[[ $# -gt 0 ]] || set -- forge coverage
+slither() { scripts/slither.sh; }
+
+halmos() { scripts/halmos.sh; }
+
+[[ $# -gt 0 ]] || set -- forge coverage slither halmos
 for step in "$@"; do
   case $step in
-    forge | coverage) ;;
-    *) printf "prove: unknown step '%s' (forge, coverage)\n" "$step" >&2; exit 2 ;;
+    forge | coverage | slither | halmos) ;;
+    *) printf "prove: unknown step '%s' (forge, coverage, slither, halmos)\n" "$step" >&2; exit 2 ;;
   esac
 done
 for step in "$@"; do

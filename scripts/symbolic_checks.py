@@ -137,7 +137,7 @@ WEAKENINGS = (
     Weakening(
         "check_update_strangersSignatureIsWorthNothing",
         COMMITTEE,
-        "        require(_counts(member), NotAnOperator(account));\n",
+        "        require(_counts(seat, until, since), NotAnOperator(account));\n",
         "",
         "anybody's signature counts",
     ),
@@ -151,7 +151,7 @@ WEAKENINGS = (
     Weakening(
         "check_suspendBySig_closesAtOnceAndOnlyForOperators",
         REGISTRY,
-        "            require(s.sequence == state.sequence(), WrongSequence(s.filing, s.sequence, state.sequence()));\n",
+        "            _requireSequence(s.filing, s.sequence, state.sequence());\n",
         "",
         "an old suspension can be used again",
     ),
@@ -165,7 +165,7 @@ WEAKENINGS = (
     Weakening(
         "check_approve_neverLiftsASuspensionOrAnEnd",
         REGISTRY,
-        "        require(state.status() != FilingStatus.Suspended, FilingIsSuspended(approval.filing));\n",
+        "        _requireNotSuspended(approval.filing, state.status());\n",
         "",
         "an approval lifts a suspension",
     ),

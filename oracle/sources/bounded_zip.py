@@ -31,7 +31,8 @@ def rebuilt_zip(data: bytes, *, max_entries: int = MAX_ENTRIES, max_unpacked: in
 
 
 def _unpacked(archive: zipfile.ZipFile, max_entries: int, max_unpacked: int) -> dict[str, bytes]:
-    entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    # Not `is_dir`, which stumbles over an entry without a name.
+    entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
     if len(entries) > max_entries:
         raise ParseError(f"the attachment has {len(entries)} entries, more than {max_entries}", remedy=_REMEDY)
     if sum(entry.file_size for entry in entries) > max_unpacked:

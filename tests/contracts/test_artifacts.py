@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -79,36 +76,3 @@ def test_settings__brownie__are_ours() -> None:
     assert f"runs: {ours['optimizer']['runs']}\n" in text
     assert f"viaIR: {str(ours['viaIR']).lower()}\n" in text
     assert f"version: {SOLC_VERSION}\n" in text
-
-
-@pytest.mark.slow
-def test_brownie__compiles__the_very_same_bytecode(tmp_path: Path) -> None:
-    # Without Brownie this fails: a check that skips itself proves nothing.
-    assert BROWNIE.exists(), f"{BROWNIE} is not there: run `make setup`"
-    project = tmp_path / "project"
-    project.mkdir()
-    for name in ("contracts", "tools"):
-        shutil.copytree(ROOT / name, project / name)
-    for name in ("brownie-config.yaml", "brownie.dotenv"):
-        shutil.copy(ROOT / name, project / name)
-    (project / "node_modules").symlink_to(ROOT / "node_modules")
-    (project / ".solcx").mkdir()
-    (project / ".solcx" / f"solc-v{SOLC_VERSION}").symlink_to("../tools/solc")
-    home = tmp_path / "home"
-    home.mkdir()
-    done = subprocess.run(
-        [str(BROWNIE), "compile"],
-        cwd=project,
-        env={**os.environ, "HOME": str(home), "SOLCX_BINARY_PATH": str(project / ".solcx")},
-        capture_output=True,
-        text=True,
-        timeout=560,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    for name in CONTRACTS:
-        ours = json.loads((ARTIFACTS / f"{name}.json").read_text(encoding="utf-8"))
-        theirs = json.loads((project / "build" / "contracts" / f"{name}.json").read_text(encoding="utf-8"))
-        assert "0x" + theirs["bytecode"] == ours["bytecode"]
-        assert "0x" + theirs["deployedBytecode"] == ours["deployedBytecode"]
-        assert theirs["abi"] == ours["abi"]

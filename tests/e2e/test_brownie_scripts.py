@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.compile import ARTIFACTS, CONTRACTS
 from scripts.demo_world import NUMBER, PASSWORD, ROOT, World, today
 from tests.samples.dossier import ENTITY_NAME
 
@@ -76,6 +78,17 @@ def test_deploy__manifest__writes_a_deployment_that_lives(world: World, tmp_path
     status = world.cli("status", "--rpc", world.anvil.url, "--deployment", str(out))
     assert status["operators"] == world.operators
     assert status["filings"] == []
+
+
+def test_deploy__what_brownie_compiled_for_it__is_the_very_same_bytecode(world: World) -> None:
+    done = brownie(world, "compile")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in CONTRACTS:
+        ours = json.loads((ARTIFACTS / f"{name}.json").read_text(encoding="utf-8"))
+        theirs = json.loads((ROOT / "build" / "contracts" / f"{name}.json").read_text(encoding="utf-8"))
+        assert "0x" + theirs["bytecode"] == ours["bytecode"]
+        assert "0x" + theirs["deployedBytecode"] == ours["deployedBytecode"]
+        assert theirs["abi"] == ours["abi"]
 
 
 def test_issue_and_inspect__inside_and_over_the_cap(world: World) -> None:

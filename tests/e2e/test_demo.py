@@ -1,4 +1,4 @@
-"""`make demo` as a user runs it: to the end, again at once, with its ports taken, stopped in the middle, kept."""
+"""`make demo` as a user runs it: to the end with its ports taken, kept, again at once and stopped in the middle."""
 
 from __future__ import annotations
 
@@ -94,14 +94,34 @@ def check_result(out: Path) -> None:
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for the runs that play to the end: a later one starts where an earlier one left its files."""
+    """One folder for all runs: a later one starts where an earlier one left its files."""
     return tmp_path_factory.mktemp("demo") / "out"
 
 
-def test_keep__played_to_the_end__answers_until_ctrl_c_and_leaves_nothing(out: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def taken() -> Iterator[tuple[int, ...]]:
+    """The demo's first choices of ports, held by somebody else."""
+    with ExitStack() as stack:
+        for port in (ports := (8545, 8701)):
+            holder = stack.enter_context(socket.socket())
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                holder.bind(("127.0.0.1", port))
+                holder.listen()
+            except OSError:  # taken by another program: as good
+                continue
+        yield ports
+
+
+def test_keep__ports_taken__plays_on_others_answers_until_ctrl_c_and_leaves_nothing(
+    out: Path, taken: tuple[int, ...], tmp_path: Path
+) -> None:
     with demo(out, tmp_path / "log", "--keep") as running:
         running.wait_for("Try  ")
         check_result(out)
+        for port in taken:
+            assert f"port {port} is taken, using" in running.text()
+        assert f"{SCENES} of {SCENES} scenes as expected" in running.text()
         # anvil, the stand-in, three nodes, and the demo itself
         assert len(running.left()) == 6, running.left()
         command = running.text().split("Try  ")[1].split()
@@ -119,31 +139,14 @@ def test_keep__played_to_the_end__answers_until_ctrl_c_and_leaves_nothing(out: P
         assert running.left() == []
 
 
-def test_again_at_once__ports_taken__plays_on_others(out: Path, tmp_path: Path) -> None:
-    with ExitStack() as stack:
-        for port in (8545, 8701):
-            holder = stack.enter_context(socket.socket())
-            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                holder.bind(("127.0.0.1", port))
-                holder.listen()
-            except OSError:  # taken by another program: as good
-                continue
-        with demo(out, tmp_path / "log") as running:
-            assert running.process.wait(timeout=150) == 0, running.text()
-            for port in (8545, 8701):
-                assert f"port {port} is taken, using" in running.text()
-            assert f"{SCENES} of {SCENES} scenes as expected" in running.text()
-            assert running.left() == []
-    check_result(out)
-
-
 @pytest.mark.parametrize(
     ("moment", "whole_group"),
     (("starting three operator nodes", False), ("2. the filing still stands", True)),
 )
-def test_ctrl_c__in_the_middle__ends_and_leaves_nothing(tmp_path: Path, moment: str, whole_group: bool) -> None:
-    with demo(tmp_path / "out", tmp_path / "log") as running:
+def test_again__ctrl_c_in_the_middle__ends_and_leaves_nothing(
+    out: Path, tmp_path: Path, moment: str, whole_group: bool
+) -> None:
+    with demo(out, tmp_path / "log") as running:
         running.wait_for(moment)
         time.sleep(0.5)
         began = time.monotonic()

@@ -87,7 +87,7 @@ def test_document__guarded_calls__name_the_guard() -> None:
 def test_document__tests_it_names__exist() -> None:
     defined = {
         name
-        for path in (ROOT / "tests" / "contracts").rglob("test_*.py")
+        for path in (ROOT / "tests").rglob("test_*.py")
         for name in re.findall(r"^def (test_\w+)\(", path.read_text(encoding="utf-8"), re.M)
     }
     named = set(re.findall(r"`(test_\w+)`", TEXT))

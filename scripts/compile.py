@@ -135,10 +135,14 @@ def settings(remappings: Mapping[str, str] = REMAPPINGS) -> dict[str, Any]:
 
 
 def compile_sources(
-    sources: Mapping[str, Mapping[str, str]], remappings: Mapping[str, str] = REMAPPINGS
+    sources: Mapping[str, Mapping[str, str]],
+    remappings: Mapping[str, str] = REMAPPINGS,
+    *,
+    wanted: Iterable[str] = ("*",),
 ) -> dict[str, Any]:
     """The compiler's `contracts` for these sources: source name, contract name, output.
 
+    Only for the sources named by `wanted`: making code of what they import takes most of the time.
     What was compiled before, from the same text with the same settings, is taken from build/solc-cache/.
     """
     evm = ["evm.bytecode.object", "evm.deployedBytecode", "evm.methodIdentifiers"]
@@ -146,7 +150,7 @@ def compile_sources(
     job = {
         "language": "Solidity",
         "sources": dict(sources),
-        "settings": settings(remappings) | {"outputSelection": {"*": {"*": outputs}}},
+        "settings": settings(remappings) | {"outputSelection": {name: {"*": outputs} for name in wanted}},
     }
     compiler = find_compiler()
     name = hashlib.sha256(json.dumps([SOLC_VERSION, job], sort_keys=True).encode()).hexdigest()
@@ -197,7 +201,7 @@ def artifact(source: str, name: str, output: Mapping[str, Any]) -> dict[str, Any
 def compile_project() -> tuple[list[str], dict[str, Any]]:
     """The names of the sources in contracts/, and what `compile_sources` makes of them."""
     names = [path.relative_to(ROOT).as_posix() for path in sorted(SOURCES.rglob("*.sol"))]
-    return names, compile_sources(collect_sources(names))
+    return names, compile_sources(collect_sources(names), wanted=names)
 
 
 def build() -> dict[str, dict[str, Any]]:

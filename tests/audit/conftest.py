@@ -20,7 +20,7 @@ SOURCES = ROOT / "tests" / "audit" / "sol"
 def artifacts() -> dict[str, dict[str, Any]]:
     """The contracts made for these tests."""
     names = [path.relative_to(ROOT).as_posix() for path in sorted(SOURCES.glob("*.sol"))]
-    made = compile_sources(collect_sources(names))
+    made = compile_sources(collect_sources(names), wanted=names)
     return {name: artifact(source, name, output) for source in names for name, output in made[source].items()}
 
 

@@ -24,7 +24,9 @@ KEY = OPERATORS[0]
 
 @pytest.fixture(scope="module")
 def wallet_code() -> dict[str, Any]:
-    return artifact(SOURCE, "OddWallet", compile_sources(collect_sources([SOURCE]))[SOURCE]["OddWallet"])
+    return artifact(
+        SOURCE, "OddWallet", compile_sources(collect_sources([SOURCE]), wanted=[SOURCE])[SOURCE]["OddWallet"]
+    )
 
 
 @pytest.fixture

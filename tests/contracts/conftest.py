@@ -26,7 +26,7 @@ def built() -> dict[str, dict[str, Any]]:
 def artifacts(built: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """The project's contracts and those made for tests only."""
     names = [path.relative_to(ROOT).as_posix() for path in sorted(TEST_SOURCES.glob("*.sol"))]
-    made = compile_sources(collect_sources(names))
+    made = compile_sources(collect_sources(names), wanted=names)
     extra = {name: artifact(source, name, output) for source in names for name, output in made[source].items()}
     return built | extra
 

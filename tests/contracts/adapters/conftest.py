@@ -23,7 +23,7 @@ def adapter_artifacts() -> dict[str, dict[str, Any]]:
     names = [
         path.relative_to(ROOT).as_posix() for folder in (ADAPTERS, DOUBLES) for path in sorted(folder.glob("*.sol"))
     ]
-    made = compile_sources(collect_sources(names))
+    made = compile_sources(collect_sources(names), wanted=names)
     own = {name: artifact(source, name, output) for source in names for name, output in made[source].items()}
     return own | packages.trex() | packages.ace()
 

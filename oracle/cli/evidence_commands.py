@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from oracle.cli.options import read_dossier
+from oracle.cli.options import read_bytes, read_dossier
 from oracle.cli.output import emit, json_option, json_text, printable, table
 from oracle.errors import InputError
 
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from oracle.audit.replay import SignedDecision
     from oracle.domain.dossier import Dossier
     from oracle.evidence.store import EvidenceStore
+    from oracle.evidence.timestamp import TimeStamp
     from oracle.node.config import NodeConfig
+    from oracle.proof.store_proof import StampTerms
 
 __all__ = ["evidence", "replay"]
 
@@ -40,80 +42,128 @@ def _place(command: Any) -> Any:
         click.option(
             "--dir",
             "directory",
-            type=click.Path(path_type=Path, file_okay=False),
             metavar="DIR",
-            help="An evidence folder by itself.",
+            help="A store by itself: a folder, or s3://bucket/prefix?endpoint=URL.",
         ),
     ):
         command = option(command)
     return command
 
 
-def _store(directory: Path | None, config: Path | None) -> tuple[EvidenceStore, NodeConfig | None]:
-    from oracle.evidence.store import EvidenceStore
+def _store(directory: str | None, config: Path | None) -> tuple[EvidenceStore, NodeConfig | None]:
+    from oracle.store.evidence_place import is_address, open_evidence
 
     if (directory is None) == (config is None):
         raise InputError("which store?", where="command line", remedy="give either --dir or --config")
     settings: NodeConfig | None = None
+    base = Path()
     if config is not None:
         from oracle.node.config import load_config
 
         settings = load_config(config)
-        directory = settings.path(settings.store.evidence)
-    if directory is None or not directory.is_dir():
-        raise InputError("no such folder", where=str(directory), remedy="check the path of the evidence store")
-    return EvidenceStore(directory), settings
+        directory, base = settings.store.evidence, settings.base
+    place = directory or ""
+    if not is_address(place) and not (base / place).is_dir():
+        raise InputError("no such folder", where=str(base / place), remedy="check the path of the evidence store")
+    return open_evidence(place, base=base), settings
+
+
+_roots = click.option(
+    "--timestamp-roots",
+    "roots",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Root certificates (PEM) that time stamps are checked against; default: those of --config.",
+)
+
+
+def _terms(roots: Path | None, settings: NodeConfig | None) -> StampTerms | None:
+    """What time stamps are held to, None if nobody says."""
+    from oracle.evidence.timestamp import root_certificates
+    from oracle.proof.store_proof import StampTerms
+
+    stated = settings.timestamp if settings is not None else None
+    file = roots or (settings.path(stated.roots) if settings is not None and stated is not None else None)
+    if file is None:
+        return None
+    pem = read_bytes(file)
+    return StampTerms(
+        root_certificates(pem, where=str(file)),
+        stated.policy if stated is not None else None,
+        stated.required if stated is not None else False,
+    )
 
 
 @evidence.command()
 @_place
 @click.option("--decision", metavar="N", help="Only this one: its number (--config), or its SHA-256 (--dir).")
+@_roots
 @json_option
 @click.pass_context
 def verify(
-    ctx: click.Context, directory: Path | None, config: Path | None, decision: str | None, as_json: bool
+    ctx: click.Context,
+    directory: str | None,
+    config: Path | None,
+    decision: str | None,
+    roots: Path | None,
+    as_json: bool,
 ) -> None:
     """Hash every file again, parse every capture again, replay every decision. Exits 1 on any difference."""
-    from oracle.audit.evidence_check import check_evidence, find_decision
-    from oracle.sources.csrc_wording import Wording
+    from oracle.audit.evidence_check import find_decision
+    from oracle.proof.store_proof import Sighting, prove_store
+    from oracle.sources.parsed_again import read_settings
 
     store, settings = _store(directory, config)
+    terms = _terms(roots, settings)
     if settings is not None:
+        from oracle.node.service import source_settings
         from oracle.store.database import Database
 
         database = Database(settings.database_url())
         given = {str(number): database.decision_record(number) or b"" for number in database.decision_ids()}
         if decision is not None and decision not in given:
             raise InputError("no decision record with this number", where="--decision", remedy="check the number")
-        report = check_evidence(
+        proof = prove_store(
             store,
             decisions=given,
-            observations=[(f"observation {number}", seen) for number, seen in database.observations()],
-            wordings={source.name: source for source in settings.sources if isinstance(source, Wording)},
+            sightings=[Sighting(f"observation {number}", query, seen) for number, query, seen in database.sightings()],
+            settings=read_settings(source_settings(settings)),
+            terms=terms,
             only=decision,
         )
         database.close()
     elif decision is not None:
-        report = check_evidence(store, decisions={decision: find_decision(store, decision)}, only=decision)
+        given = {decision: find_decision(store, decision)}
+        proof = prove_store(store, decisions=given, terms=terms, only=decision)
     else:
-        report = check_evidence(store)
+        proof = prove_store(store, terms=terms)
+    report = proof.check
     rows = [[name, str(count)] for name, count in sorted(report.counts.items())]
     lines = table([["checked", "count"], *rows], indent="  ")
+    lines += [_stamp_line(name, stamp) for name, stamp in proof.stamps]
+    if report.counts["timestampsNotChecked"]:
+        lines.append("time stamps were not checked: give --timestamp-roots")
     lines += [f"{item.kind.upper()} {printable(item.subject)}: {printable(item.problem)}" for item in report.findings]
     lines.append("clean: everything fits" if report.clean else f"{len(report.findings)} findings")
-    emit(as_json, report.as_json(), lines)
+    emit(as_json, proof.as_json(), lines)
     if not report.clean:
         ctx.exit(1)
+
+
+def _stamp_line(name: str, stamp: TimeStamp) -> str:
+    return f"decision {printable(name)}: evidence stamped {stamp.time.isoformat()} by {printable(stamp.authority)}"
 
 
 @evidence.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
 @_place
 @json_option
-def add(files: tuple[Path, ...], directory: Path | None, config: Path | None, as_json: bool) -> None:
+def add(files: tuple[Path, ...], directory: str | None, config: Path | None, as_json: bool) -> None:
     """Put documents into the store; prints id, sha256, mime and size of each, ready for the dossier."""
-    if directory is not None:
-        directory.mkdir(parents=True, exist_ok=True)
+    from oracle.store.evidence_place import is_address
+
+    if directory is not None and not is_address(directory):
+        Path(directory).mkdir(parents=True, exist_ok=True)
     store, _ = _store(directory, config)
     rows = []
     for file in files:
@@ -135,7 +185,7 @@ def add(files: tuple[Path, ...], directory: Path | None, config: Path | None, as
 @evidence.command()
 @_place
 @json_option
-def reindex(directory: Path | None, config: Path | None, as_json: bool) -> None:
+def reindex(directory: str | None, config: Path | None, as_json: bool) -> None:
     """Write index entries that a crash has left out. It changes nothing else."""
     store, _ = _store(directory, config)
     added = store.reindex()
@@ -155,19 +205,25 @@ def reindex(directory: Path | None, config: Path | None, as_json: bool) -> None:
 @click.option(
     "--evidence",
     "directory",
-    type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="An evidence folder: the dossiers it holds are used, and what the decision rests on is parsed again.",
+    help="A store of evidence (folder or s3://…): the dossiers it holds are used, and what the decision rests on is "
+    "parsed again.",
 )
+@_roots
 @json_option
 @click.pass_context
 def replay(
-    ctx: click.Context, decision: Path, dossiers: tuple[Path, ...], directory: Path | None, as_json: bool
+    ctx: click.Context,
+    decision: Path,
+    dossiers: tuple[Path, ...],
+    directory: str | None,
+    roots: Path | None,
+    as_json: bool,
 ) -> None:
     """Make DECISION (from GET /v1/decisions/{id}) again, offline. Exits 1 and names the field if the bytes differ."""
-    from oracle.audit.evidence_check import check_evidence
     from oracle.audit.replay import MAX_DECISION_BYTES, parse_decision
     from oracle.audit.replay import replay as replay_again
+    from oracle.proof.store_proof import StoreProof, prove_store
 
     try:
         with decision.open("rb") as file:
@@ -178,11 +234,11 @@ def replay(
     store = _store(directory, None)[0] if directory is not None else None
     again = replay_again(signed.document, _dossiers(dossiers, signed, store))
     fault = signed.signature_fault()
-    findings = []
+    proof: StoreProof | None = None
     if store is not None and not again.differences:
-        findings = check_evidence(store, decisions={str(decision): data}, only=str(decision)).findings
-        # The signature is judged above, where a bare document may have none.
-        findings = [item for item in findings if item.kind != "signature"]
+        proof = prove_store(store, decisions={str(decision): data}, terms=_terms(roots, None), only=str(decision))
+    # The signature is judged above, where a bare document may have none.
+    findings = [item for item in proof.check.findings if item.kind != "signature"] if proof is not None else []
     content = {
         "decision": str(decision),
         "sha256": signed.sha256,
@@ -191,6 +247,7 @@ def replay(
         "signature": "good" if fault is None else fault,
         "softwareNote": again.software_note,
         "evidence": [item.as_json() for item in findings],
+        "timestamps": proof.as_json()["timestamps"] if proof is not None else [],
     }
     lines = [f"{decision}: sha256 {signed.sha256}"]
     if again.identical:
@@ -201,6 +258,8 @@ def replay(
         )
     lines.append(f"signature: {fault or 'good, of ' + str(signed.document.get('operator'))}")
     lines += [f"{item.kind.upper()} {printable(item.subject)}: {printable(item.problem)}" for item in findings]
+    if proof is not None:
+        lines += [_stamp_line(name, stamp) for name, stamp in proof.stamps]
     if again.software_note:
         lines.append(again.software_note)
     emit(as_json, content, lines)

@@ -72,16 +72,16 @@ def enter(
     as_json: bool,
 ) -> None:
     """Write a statement of what you saw just now, signed by you."""
-    from oracle.evidence.store import EvidenceStore
     from oracle.sources.manual import write_statement
     from oracle.sources.manual_statement import ManualFile, stated_by
+    from oracle.store.evidence_place import open_evidence
 
     settings, source = _manual_source(config, source_name)
     signer = _signer(keystore, password_file, source)
     now = _now()
     copy = None
     if evidence is not None:
-        store = EvidenceStore(settings.path(settings.store.evidence))
+        store = open_evidence(settings.store.evidence, base=settings.base)
         copy = store.put(_read(evidence))
     given: dict[str, object] = {
         "source": source.name,
@@ -123,6 +123,7 @@ def confirm(
     from oracle.signing.recovery import recover
     from oracle.sources.manual import write_statement
     from oracle.sources.manual_statement import parse_statement, who_signed
+    from oracle.sources.parse_error import ParseError
 
     settings, source = _manual_source(config, source_name)
     signer = _signer(keystore, password_file, source)
@@ -134,7 +135,10 @@ def confirm(
         raise RefusedError("somebody has confirmed it already", where=str(file), remedy="nothing is left to do")
     signed = _signed(entered.statement, "confirm", _now(), signer)
     confirmed = entered.model_copy(update={"confirmed": signed})
-    who_signed(confirmed, source.persons, recover, name=file.name)
+    try:
+        who_signed(confirmed, source.persons, recover, name=file.name)
+    except ParseError as error:
+        raise RefusedError(error.what, remedy=error.remedy) from None
     path = write_statement(settings.path(source.folder), confirmed)
     _say(as_json, path, confirmed, "the node counts it from now on")
 

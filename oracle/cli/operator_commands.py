@@ -168,14 +168,14 @@ def observe(ctx: click.Context, config: Path, number: str, entity: str | None, a
     """What each configured source says of filing NUMBER now. Exits 0 if FILED, 3 if a source can't be read, else 1."""
     from oracle.domain.filing import FilingQuery, ObservationKind
     from oracle.domain.names import parse_number
-    from oracle.evidence.store import EvidenceStore
     from oracle.node.config import load_config
     from oracle.node.service import make_sources
     from oracle.rules.case import standing_from
+    from oracle.store.evidence_place import open_evidence
 
     settings = load_config(config)
     folded = parse_number(number, settings.policy.number_pattern)
-    evidence = EvidenceStore(settings.path(settings.store.evidence))
+    evidence = open_evidence(settings.store.evidence, base=settings.base)
     query = FilingQuery(number=folded, entity_name=entity)
     seen = [item for source in make_sources(settings, evidence) for item in source.observe(query)]
     standing = standing_from(tuple(seen), folded, settings.policy)
@@ -208,13 +208,13 @@ def evaluate(ctx: click.Context, config: Path, file: Path, as_json: bool) -> Non
     """The verdict of every rule on dossier FILE, observed now. Exits 1 unless all pass."""
     from oracle.chain.registry import Registry
     from oracle.chain.rpc import connect
-    from oracle.evidence.store import EvidenceStore
     from oracle.node.config import load_config
     from oracle.node.facts import planned_facts
     from oracle.node.service import make_sources
     from oracle.rules.case import Case, query_for
     from oracle.rules.table import evaluate as evaluate_rules
     from oracle.rules.table import ruleset_hash
+    from oracle.store.evidence_place import open_evidence
 
     settings = load_config(config)
     dossier = read_dossier(file)
@@ -224,7 +224,7 @@ def evaluate(ctx: click.Context, config: Path, file: Path, as_json: bool) -> Non
     except FilingGateError as error:
         progress(f"the chain was not read: {error}")
         tranches = None
-    evidence = EvidenceStore(settings.path(settings.store.evidence))
+    evidence = open_evidence(settings.store.evidence, base=settings.base)
     query = query_for(dossier)
     seen = [item for source in make_sources(settings, evidence) for item in source.observe(query)]
     case = Case(

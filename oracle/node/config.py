@@ -22,6 +22,8 @@ from oracle.sources.http_json import HttpJsonConfig
 from oracle.sources.manual import ManualConfig
 from oracle.sources.registry_file import RegistryFileConfig
 from oracle.sources.screening import ScreeningConfig
+from oracle.sources.timestamp_authority import TimestampConfig
+from oracle.store.evidence_place import check_place
 
 __all__ = [
     "ChainConfig",
@@ -89,12 +91,18 @@ class KeyConfig(Frozen):
 
 
 class StoreConfig(Frozen):
-    """Database URL (SQLAlchemy) and evidence folder."""
+    """Database URL (SQLAlchemy), and the place of the evidence: a folder, or `s3://bucket/prefix?endpoint=…`."""
 
     url: Text = "sqlite:///node.db"
     evidence: Text = "evidence"
     #: What sources remember: the newest signed file seen of each, and the validators of answers.
     state: Text = "state"
+
+    @field_validator("evidence")
+    @classmethod
+    def _place(cls, value: str) -> str:
+        check_place(value)
+        return value
 
 
 class CsrcSourceConfig(CsrcConfig):
@@ -144,6 +152,8 @@ class NodeConfig(Frozen):
     key: KeyConfig
     store: StoreConfig = StoreConfig()
     policy: Policy = Policy()
+    #: A time stamp authority (RFC 3161) for what decisions rest on.
+    timestamp: TimestampConfig | None = None
     sources: list[SourceConfig] = Field(min_length=1, max_length=20)
     #: The folder of the file, for relative paths; not a key of the file.
     base: Path = Field(default=Path(), exclude=True)

@@ -12,12 +12,13 @@ from typing import Any
 from oracle import __version__
 from oracle.chain.registry import FilingState, Registry
 from oracle.chain.rpc import connect
-from oracle.domain.approval import FilingApproval, FilingUpdate, OperatorSignature
+from oracle.domain.approval import FilingApproval, FilingUpdate, OnChainStatus, OperatorSignature
 from oracle.domain.canonical import canonical_bytes
 from oracle.domain.dossier import Dossier
 from oracle.domain.filing import FilingQuery, Observation
 from oracle.domain.names import filing_id, fold_number, parse_number
 from oracle.errors import InputError, UnreachableError
+from oracle.evidence.manifest import manifest_of
 from oracle.evidence.store import EvidenceStore
 from oracle.node.config import (
     CsrcSourceConfig,
@@ -42,11 +43,14 @@ from oracle.sources import Source
 from oracle.sources.csrc import CsrcSource
 from oracle.sources.http_json import HttpJsonSource
 from oracle.sources.manual import ManualSource
+from oracle.sources.parsed_again import settings_bytes
 from oracle.sources.registry_file import RegistryFileSource
 from oracle.sources.screening import ScreeningSource
+from oracle.sources.timestamp_authority import TimestampAuthority
 from oracle.store.database import Database, format_time
+from oracle.store.evidence_place import open_evidence
 
-__all__ = ["MAX_REVISIONS", "Answer", "Node", "make_sources", "open_node"]
+__all__ = ["MAX_REVISIONS", "Answer", "Node", "make_authority", "make_sources", "open_node", "source_settings"]
 
 #: A dossier with more predecessors than this is not followed to its beginning, and so CHG-1 does not pass.
 MAX_REVISIONS = 100
@@ -66,7 +70,13 @@ class Node:
     """One operator. Thread-safe: each call uses its own database transactions."""
 
     def __init__(
-        self, config: NodeConfig, database: Database, sources: Sequence[Source], signer: Signer, evidence: EvidenceStore
+        self,
+        config: NodeConfig,
+        database: Database,
+        sources: Sequence[Source],
+        signer: Signer,
+        evidence: EvidenceStore,
+        authority: TimestampAuthority | None = None,
     ) -> None:
         self.config = config
         self.database = database
@@ -77,6 +87,7 @@ class Node:
             for item in config.sources
         )
         self._signer = signer
+        self._authority = authority
         self._domain = Domain(config.chain.id, config.chain.registry)
 
     @property
@@ -170,11 +181,13 @@ class Node:
     def approve(self, request_id: int, proposed: FilingApproval) -> Answer:
         """Decide on a proposed approval; sign it if every rule passes and every field is this node's own.
 
-        InputError if the dossier is unknown, UnreachableError if the chain can't be read.
+        InputError if the dossier is unknown, UnreachableError if the chain can't be read, or if the configuration asks
+        for a time stamp and there is none.
         """
         dossier = self._dossier(proposed.dossier_hash)
         registry = self.registry()
         case = self.case(dossier, chain=registry)
+        self._stamp(case)
         state = self._state(registry, proposed.filing)
         decision = decide_approval(case, self.config.chain.id, state, proposed)
         digest = approval_digest(self._domain, proposed)
@@ -186,10 +199,30 @@ class Node:
         registry = self.registry()
         # A resume or revocation rests on what the regulator says at this moment, not on a cached sighting.
         case = self.case(dossier, chain=registry, fresh=True)
+        if proposed.status == OnChainStatus.APPROVED:
+            self._stamp(case)
         state = self._state(registry, proposed.filing)
         decision = decide_update(case, state, proposed)
         digest = update_digest(self._domain, proposed)
         return self._conclude(request_id, "update", case, state, proposed, decision, digest)
+
+    def _stamp(self, case: Case) -> None:
+        """Have a time stamp put on what a decision that lets mint will rest on. No record ever claims one.
+
+        A stamp that is asked for and not there raises UnreachableError, and nothing is decided; one that is merely
+        wished for is missed by `evidence verify`. What stops minting is neither stamped nor delayed.
+        """
+        if self._authority is None:
+            return
+        name = "0x" + case.dossier.dossier_hash().hex()
+        manifest = manifest_of(name, (*case.observations, *case.earlier), self.evidence)
+        try:
+            self._authority.stamp(manifest.as_bytes())
+        except UnreachableError as error:
+            if self._authority.required:
+                raise UnreachableError(
+                    f"the evidence has no time stamp: {error.what}", where="[timestamp]", remedy=error.remedy
+                ) from None
 
     @staticmethod
     def _state(registry: Registry, filing: str) -> FilingOnChain:
@@ -264,7 +297,7 @@ class Node:
             proposed=proposed,
             digest="0x" + digest.hex(),
             software=f"filing-gate/{__version__}",
-            sources=tuple(without_floats(item.model_dump(mode="json", by_alias=True)) for item in self.config.sources),
+            sources=source_settings(self.config),
         )
         document = build(case, about, decision)
         sha256 = hashlib.sha256(canonical_bytes(document)).hexdigest()
@@ -307,8 +340,14 @@ class Node:
         }
 
 
+def source_settings(config: NodeConfig) -> tuple[dict[str, Any], ...]:
+    """How the sources are configured, as a decision and the evidence store keep it."""
+    return tuple(without_floats(item.model_dump(mode="json", by_alias=True)) for item in config.sources)
+
+
 def make_sources(config: NodeConfig, evidence: EvidenceStore) -> list[Source]:
-    """The configured sources, each storing into `evidence`."""
+    """The configured sources, each storing into `evidence`; how they are configured is stored there first."""
+    evidence.put(settings_bytes(source_settings(config)))
     return [_source(item, config, evidence) for item in config.sources]
 
 
@@ -347,7 +386,14 @@ def open_node(config: NodeConfig) -> Node:
         file=config.path(key.password_file) if key.password_file else None,
     )
     signer = load_keystore(config.path(key.keystore), password)
-    evidence = EvidenceStore(config.path(config.store.evidence))
+    evidence = open_evidence(config.store.evidence, base=config.base)
     database = Database(config.database_url())
     database.bind_to({"operator": signer.address, "chain": str(config.chain.id), "registry": config.chain.registry})
-    return Node(config, database, make_sources(config, evidence), signer, evidence)
+    return Node(config, database, make_sources(config, evidence), signer, evidence, make_authority(config, evidence))
+
+
+def make_authority(config: NodeConfig, evidence: EvidenceStore) -> TimestampAuthority | None:
+    """The configured time stamp authority, None if there is none."""
+    if config.timestamp is None:
+        return None
+    return TimestampAuthority(config.timestamp, evidence, lambda: datetime.now(UTC), base=config.base)

@@ -27,14 +27,22 @@ from oracle.sources.courtesy import Courtesy
 from oracle.sources.csrc_lists import Listed, parse_channel, parse_list
 from oracle.sources.csrc_pages import Page, parse_list_shell, parse_page
 from oracle.sources.csrc_parse import PARSER_VERSION, listed_number, parse_notice, parse_withdrawal
-from oracle.sources.csrc_requests import Mention, mention_of, near_names, period_end, requested
+from oracle.sources.csrc_requests import (
+    Mention,
+    decisions_version,
+    mention_of,
+    near_name_detail,
+    near_names,
+    period_end,
+    requested,
+)
 from oracle.sources.csrc_table import StatusRow, names_in, parse_table, table_date
 from oracle.sources.csrc_wording import Wording
 from oracle.sources.document import LOOPBACK
 from oracle.sources.docx_text import docx_lines
 from oracle.sources.http_capture import Exchange, FetchError, HttpCapture, HttpLimits, origin
 from oracle.sources.parse_error import ParseError
-from oracle.sources.published_values import parse_published
+from oracle.sources.published_values import parse_published, published_day
 
 __all__ = ["PARSER_VERSION", "CsrcConfig", "CsrcSource"]
 
@@ -380,7 +388,7 @@ class _Visit:
             page,
             kind=ObservationKind.WITHDRAWAL,
             status=ended.status,
-            as_of=ended.day or _published_day(item.listed),
+            as_of=ended.day or published_day(item.listed.published_str),
             title=ended.title,
             record=ended.record(cited[0]) if len(cited) == 1 else None,
         )
@@ -416,7 +424,7 @@ class _Visit:
                 self._add_row(item, page, file, row, table.as_of)
         if not any(row.names(self._name or "") for row in rows):
             printed = (name for row in rows for name in names_in(row.company) | names_in(row.filer))
-            self._show_near(printed, item, page)
+            self._show_near(printed, item, page, file)
 
     def _attachment(self, page: Exchange, detail: Page, item: _Item, ending: str) -> str | None:
         for printed in (detail.links, item.listed.attachments):
@@ -428,10 +436,17 @@ class _Visit:
                 raise FetchError(what, url=page.url, remedy="read the page", exchange=page)
         return None
 
-    def _show_near(self, names: Iterable[str], item: _Item, page: Exchange) -> None:
+    def _show_near(self, names: Iterable[str], item: _Item, page: Exchange, file: Exchange) -> None:
         for name in near_names(self._name or "", names):
-            detail = f"{name} is much like {self._name} and not it: check the name that is asked for"
-            self._add(item, page, level=0, kind=ObservationKind.NEAR_NAME, title=item.listed.title, detail=detail)
+            self._add(
+                item,
+                page,
+                level=0,
+                kind=ObservationKind.NEAR_NAME,
+                title=item.listed.title,
+                attachment_sha256=file.sha256,
+                detail=near_name_detail(name, self._name or ""),
+            )
 
     def _add_row(self, item: _Item, page: Exchange, file: Exchange, row: StatusRow, as_of: date) -> None:
         status = self._config.state(row.status)
@@ -471,7 +486,7 @@ class _Visit:
             page,
             kind=ObservationKind.SUPPLEMENT,
             status=LifeCycle.SUPPLEMENT,
-            as_of=period_end(detail.title) or _published_day(item.listed),
+            as_of=period_end(detail.title) or published_day(item.listed.published_str),
             title=detail.title,
             attachment_sha256=file.sha256 if file else None,
         )
@@ -509,9 +524,9 @@ class _Visit:
         name = fold_name(party.name)
         found = [(item, mention_of(f"{item.listed.title}\n{item.listed.text}", name)) for item in items]
         named = [item for item, how in found if how is Mention.NAMED]
-        facts = {"adverse": kind, "party": party, "list_version": f"{code}, {len(items)} decisions"}
+        facts = {"adverse": kind, "party": party, "list_version": decisions_version(code, len(items))}
         for item in named[:20]:
-            day = _published_day(item.listed)
+            day = published_day(item.listed.published_str)
             named_here = {"kind": ObservationKind.ADVERSE, "matched_by": "NAME", "title": item.listed.title}
             self._add(item, item.source, as_of=day, **named_here, **facts)
         for item in [item for item, how in found if how is Mention.UNCLEAR][:20]:
@@ -610,7 +625,7 @@ class _Visit:
 
 
 def _all_before(items: Iterable[Listed], day: date) -> bool:
-    days = [_published_day(item) for item in items]
+    days = [published_day(item.published_str) for item in items]
     return all(found is not None and found < day for found in days)
 
 
@@ -626,13 +641,6 @@ def _table_age(item: _Item) -> tuple[date, datetime, str]:
             f"the list gives {item.listed.title!r} no time of publication", remedy="the list's shape has changed"
         )
     return table_date(item.listed.title), parse_published(printed), item.listed.manuscript_id or ""
-
-
-def _published_day(listed: Listed) -> date | None:
-    try:
-        return parse_published(listed.published_str).date() if listed.published_str else None
-    except ParseError:
-        return None
 
 
 def _list_fault(answer: Exchange, what: str) -> FetchError:

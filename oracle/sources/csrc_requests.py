@@ -15,7 +15,15 @@ from enum import Enum
 from oracle.domain.names import fold_name
 from oracle.sources.published_values import parse_date, squeezed
 
-__all__ = ["Mention", "mention_of", "near_names", "period_end", "requested"]
+__all__ = [
+    "Mention",
+    "decisions_version",
+    "mention_of",
+    "near_name_detail",
+    "near_names",
+    "period_end",
+    "requested",
+]
 
 _NUMBERING = re.compile(r"^(?:[((]?[一二三四五六七八九十百零0-9]{1,4}[))]?[、..,]?)?")
 _DAY = r"[0-9]{4}年[0-9]{1,2}月[0-9]{1,2}日"
@@ -86,3 +94,13 @@ def near_names(name: str, others: Iterable[str], *, limit: int = 5) -> list[str]
             if likeness >= _LIKENESS:
                 found.append((likeness, other))
     return [other for _, other in sorted(found, key=lambda item: (-item[0], item[1]))[:limit]]
+
+
+def near_name_detail(found: str, name: str) -> str:
+    """What is shown of a near name."""
+    return f"{found} is much like {name} and not it: check the name that is asked for"
+
+
+def decisions_version(channel: str, count: int) -> str:
+    """`list_version` of a channel of decisions: its code, and how many decisions were read."""
+    return f"{channel}, {count} decisions"

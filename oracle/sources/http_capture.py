@@ -1,4 +1,4 @@
-"""HTTP GET with everything kept: each exchange is stored as a WARC file before anyone reads its body.
+"""HTTP with everything kept: each exchange is stored as a WARC file before anyone reads its body.
 
 Bounded in every direction: size of a body, time of a request, time of a whole visit, attempts, redirects, and the hosts
 that may be asked. One `HttpCapture` is one visit: cookies live as long as it does.
@@ -149,6 +149,13 @@ class HttpCapture:
             exchange=exchange,
         )
 
+    def post(self, url: str, content: bytes, *, content_type: str) -> Exchange:
+        """The answer with status 200 to a POST that is made once; a redirect is refused. FetchError otherwise."""
+        exchange, location = self._once(url, None, {}, whole=True, question=_Question(content, content_type))
+        if location is not None:
+            raise FetchError("redirects", url=url, remedy="give the address it redirects to", exchange=exchange)
+        return exchange
+
     def _next_address(self, exchange: Exchange, url: str, location: str) -> str:
         try:
             target = str(httpx2.URL(url).join(location))
@@ -213,7 +220,7 @@ class HttpCapture:
             time.sleep(pause)
 
     def _once(
-        self, url: str, referer: str | None, headers: Mapping[str, str], whole: bool
+        self, url: str, referer: str | None, headers: Mapping[str, str], whole: bool, question: _Question | None = None
     ) -> tuple[Exchange, str | None]:
         if not self._allowed(url):
             raise FetchError(
@@ -228,8 +235,8 @@ class HttpCapture:
         kept = self._courtesy.kept(url) if self._courtesy is not None and not whole else None
         answer = _Answer()
         sent = {**({"referer": referer} if referer else {}), **(kept.headers() if kept else {})}
-        problem = self._receive(answer, url, sent, headers, min(self._limits.timeout, left))
-        exchange = self._keep(answer, url, problem)
+        problem = self._receive(answer, url, sent, headers, min(self._limits.timeout, left), question)
+        exchange = self._keep(answer, url, problem, question)
         if problem:
             if time.monotonic() >= self._ends:
                 raise self._late(url, exchange)
@@ -271,12 +278,23 @@ class HttpCapture:
         return exchange, None
 
     def _receive(
-        self, answer: _Answer, url: str, headers: Mapping[str, str], secret: Mapping[str, str], timeout: float
+        self,
+        answer: _Answer,
+        url: str,
+        headers: Mapping[str, str],
+        secret: Mapping[str, str],
+        timeout: float,
+        question: _Question | None,
     ) -> str | None:
         """Fills `answer`; gives what went wrong, None if nothing did."""
         try:
             request = self._client.build_request(
-                "GET", url, headers={**headers, **secret}, timeout=timeout, extensions={"trace": self._remember_socket}
+                "POST" if question else "GET",
+                url,
+                headers={**headers, **secret, **({"content-type": question.content_type} if question else {})},
+                content=question.content if question else None,
+                timeout=timeout,
+                extensions={"trace": self._remember_socket},
             )
             hidden = {name.lower() for name in secret}
             answer.sent = tuple(pair for pair in _printed(request.headers) if pair[0].lower() not in hidden)
@@ -314,7 +332,7 @@ class HttpCapture:
             exchange=exchange,
         )
 
-    def _keep(self, answer: _Answer, url: str, problem: str | None) -> Exchange:
+    def _keep(self, answer: _Answer, url: str, problem: str | None, question: _Question | None) -> Exchange:
         body = bytes(answer.body)
         fetched_at = self._clock().isoformat(timespec="seconds")
         captured = CapturedExchange(
@@ -324,7 +342,9 @@ class HttpCapture:
             reason=answer.reason,
             headers=_printed(answer.headers),
             body=body,
+            method="POST" if question else "GET",
             request_headers=answer.sent,
+            request_body=question.content if question else b"",
             problem=problem,
             truncated=answer.truncated(problem),
             http_version=answer.version,
@@ -336,6 +356,14 @@ class HttpCapture:
 def _printed(headers: httpx2.Headers) -> tuple[tuple[str, str], ...]:
     """Headers in their order, spelled as they were on the wire."""
     return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers.raw)
+
+
+@dataclass(frozen=True)
+class _Question:
+    """The body of a POST."""
+
+    content: bytes
+    content_type: str
 
 
 class _Answer:

@@ -21,6 +21,7 @@ __all__ = [
     "parse_published",
     "parse_quantity",
     "plain_decimal",
+    "published_day",
     "squeezed",
 ]
 
@@ -105,3 +106,11 @@ def parse_published(text: str) -> datetime:
         raise ParseError(
             f"{text[:60]!r} is not a time of publication", remedy="the list's shape has changed: report it"
         ) from None
+
+
+def published_day(text: str | None) -> date | None:
+    """The day of a `publishedTimeStr`; None where there is none, or none that can be read."""
+    try:
+        return parse_published(text).date() if text else None
+    except ParseError:
+        return None

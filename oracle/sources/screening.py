@@ -30,10 +30,11 @@ from oracle.sources.register_rows import Format, read_rows
 from oracle.sources.seen_before import SeenBefore
 from oracle.sources.sightings import LONGEST, failure
 
-__all__ = ["PARSER_VERSION", "Listing", "ScreeningConfig", "ScreeningSource", "entries_of", "matches"]
+__all__ = ["PARSER_VERSION", "Listing", "ScreeningConfig", "ScreeningSource", "entries_of", "matches", "said_of"]
 
 PARSER_VERSION = "screening/1"
 _FIELDS = ("name", "uscc", "since", "reference")
+_MOST_HITS = 20
 _REMEDY = "ask for a clean list: a name that cannot be read may be the one that is looked for"
 
 
@@ -78,6 +79,10 @@ class ScreeningConfig(Located):
     def signed(self) -> bool:
         """Whether the list has to carry a signature."""
         return bool(self.minisign_keys or self.signers)
+
+    def stated_moment(self) -> datetime:
+        """The moment that `as_of` gives: the beginning of that day in Shanghai."""
+        return datetime.combine(self.as_of or date.min, datetime.min.time(), SHANGHAI)
 
 
 @dataclass(frozen=True)
@@ -136,14 +141,36 @@ def _comparable(entry: Listing, party: Party) -> bool:
     return bool((entry.uscc and party.uscc) or (entry.name and party.name))
 
 
+def said_of(party: Party | None, entries: list[Listing]) -> list[dict[str, Any]]:
+    """What a list's entries say of a party, as fields of an Observation: a hit each, or one that there is none."""
+    if party is None:
+        return [{"kind": ObservationKind.UNSCREENED, "detail": "nobody was asked for"}]
+    hits = [(entry, by) for entry in entries if (by := matches(entry, party)) is not None]
+    if hits:
+        return [
+            {
+                "kind": ObservationKind.ADVERSE,
+                "matched_by": by,
+                "as_of": entry.since,
+                "detail": f"listed as {entry.name or entry.uscc}: {entry.reference or 'no reference'}"[:LONGEST],
+            }
+            for entry, by in hits[:_MOST_HITS]
+        ]
+    if any(not _comparable(entry, party) for entry in entries):
+        detail = "the list has entries without what the party is asked for by: give both its name and its code"
+        return [{"kind": ObservationKind.UNSCREENED, "detail": detail}]
+    return [{"kind": ObservationKind.SCREENED}]
+
+
 @dataclass(frozen=True)
 class _Read:
-    """A list as read: its entries, its version, the moment it speaks of, the bytes."""
+    """A list as read: its entries, its version, the moment it speaks of, the bytes, the SHA-256 of its signature."""
 
     entries: list[Listing]
     version: str
     moment: datetime
     document: Document
+    signature: str | None
 
 
 class ScreeningSource:
@@ -189,10 +216,10 @@ class ScreeningSource:
             beside = config.signature or f"{config.path or config.url}.minisig"
             document, signature = self._read(place, (None, beside) if config.url else (beside, None))
             signed = verify(document.body, signature.body, config.minisign_keys, config.signers, self._recover)
-            moment = signed.issued_at
+            moment, vouched = signed.issued_at, signature.sha256
         else:
             (document,) = self._read((config.path, config.url))
-            moment = datetime.combine(config.as_of or date.min, datetime.min.time(), SHANGHAI)
+            moment, vouched = config.stated_moment(), None
         version = config.version or moment.isoformat()
         # A list may be dated the day it is read, and a day has 24 hours.
         if moment > now + timedelta(minutes=5):
@@ -205,43 +232,25 @@ class ScreeningSource:
         entries = entries_of(document.body, config)
         if config.signed:
             self._seen.advance(moment, document.sha256)
-        return _Read(entries, version, moment, document)
+        return _Read(entries, version, moment, document, vouched)
 
     def _of(self, party: Party | None, known: _Read) -> list[Observation]:
-        if party is None:
-            return [self._observation(ObservationKind.UNSCREENED, None, known, detail="nobody was asked for")]
-        hits = [(entry, by) for entry in known.entries if (by := matches(entry, party)) is not None]
-        if hits:
-            return [
-                self._observation(
-                    ObservationKind.ADVERSE,
-                    party,
-                    known,
-                    matched_by=by,
-                    as_of=entry.since,
-                    detail=f"listed as {entry.name or entry.uscc}: {entry.reference or 'no reference'}",
-                )
-                for entry, by in hits[:20]
-            ]
-        if any(not _comparable(entry, party) for entry in known.entries):
-            detail = "the list has entries without what the party is asked for by: give both its name and its code"
-            return [self._observation(ObservationKind.UNSCREENED, party, known, detail=detail)]
-        return [self._observation(ObservationKind.SCREENED, party, known)]
+        return [self._observation(party, known, **facts) for facts in said_of(party, known.entries)]
 
-    def _observation(self, kind: ObservationKind, party: Party | None, known: _Read, **facts: Any) -> Observation:
+    def _observation(self, party: Party | None, known: _Read, **facts: Any) -> Observation:
         document = known.document
         return Observation(
             source=self.name,
-            kind=kind,
             level=0,
             fetched_at=document.fetched_at,
             url=document.url,
             http_status=document.http_status,
             sha256=document.sha256,
+            attachment_sha256=known.signature,
             published_str=known.moment.isoformat(),
             parser_version=PARSER_VERSION,
             adverse=self._config.adverse,
             party=party,
             list_version=known.version,
-            **{**facts, "detail": facts["detail"][:LONGEST]} if facts.get("detail") else facts,
+            **facts,
         )

@@ -257,10 +257,18 @@ class Database:
 
     def observations(self) -> list[tuple[int, Observation]]:
         """Every observation ever kept, with its number, in the order of sighting."""
+        return [(number, seen) for number, _, seen in self.sightings()]
+
+    def sightings(self) -> list[tuple[int, FilingQuery, Observation]]:
+        """The same with the number and the name that were asked for, folded."""
         table = tables.observations
+        columns = (table.c.id, table.c.number, table.c.entity_name, table.c.content)
         with self._engine.connect() as connection:
-            rows = connection.execute(select(table.c.id, table.c.content).order_by(table.c.id)).all()
-        return [(int(row[0]), Observation.model_validate_json(row[1])) for row in rows]
+            rows = connection.execute(select(*columns).order_by(table.c.id)).all()
+        return [
+            (int(row[0]), FilingQuery(number=row[1], entity_name=row[2]), Observation.model_validate_json(row[3]))
+            for row in rows
+        ]
 
     def signature(self, digest: str) -> StoredSignature | None:
         """The signature given for this digest, if any."""

@@ -21,11 +21,6 @@ NOTICE = CapturedExchange(
 )
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> EvidenceStore:
-    return EvidenceStore(tmp_path / "evidence")
-
-
 def files(tmp_path: Path) -> list[Path]:
     return [path for path in (tmp_path / "evidence").rglob("*") if path.is_file()]
 
@@ -38,36 +33,36 @@ def test_put__any_bytes__come_back_under_their_sha256(store: EvidenceStore, data
     assert store.get(name) == data
 
 
-def test_put__layout__two_digits_then_the_hash(store: EvidenceStore, tmp_path: Path) -> None:
-    name = store.put(b"notice")
+def test_put__layout__two_digits_then_the_hash(folder_store: EvidenceStore, tmp_path: Path) -> None:
+    name = folder_store.put(b"notice")
     assert (tmp_path / "evidence" / name[:2] / name).read_bytes() == b"notice"
 
 
-def test_put__same_bytes_again__one_file_and_no_leftovers(store: EvidenceStore, tmp_path: Path) -> None:
-    assert store.put(b"notice") == store.put(b"notice")
+def test_put__same_bytes_again__one_file_and_no_leftovers(folder_store: EvidenceStore, tmp_path: Path) -> None:
+    assert folder_store.put(b"notice") == folder_store.put(b"notice")
     assert len(files(tmp_path)) == 1
 
 
-def test_put__many_threads__one_whole_file(store: EvidenceStore, tmp_path: Path) -> None:
+def test_put__many_threads__one_whole_file(folder_store: EvidenceStore, tmp_path: Path) -> None:
     data = b"x" * 100_000
-    threads = [threading.Thread(target=store.put, args=(data,)) for _ in range(8)]
+    threads = [threading.Thread(target=folder_store.put, args=(data,)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert len(files(tmp_path)) == 1
-    assert store.get(hashlib.sha256(data).hexdigest()) == data
+    assert folder_store.get(hashlib.sha256(data).hexdigest()) == data
 
 
 def test_put__rename_fails__nothing_left_behind(
-    store: EvidenceStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder_store: EvidenceStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(source: object, target: object) -> None:
         raise OSError("disk full")
 
     monkeypatch.setattr("oracle.evidence.folder.os.replace", refuse)
     with pytest.raises(OSError, match="disk full"):
-        store.put(b"notice")
+        folder_store.put(b"notice")
     assert files(tmp_path) == []
 
 
@@ -82,11 +77,11 @@ def test_get__not_a_sha256__input_error_before_any_path(store: EvidenceStore, na
         store.get(name)
 
 
-def test_get__file_changed_on_disk__refused(store: EvidenceStore, tmp_path: Path) -> None:
-    name = store.put(b"notice")
+def test_get__file_changed_on_disk__refused(folder_store: EvidenceStore, tmp_path: Path) -> None:
+    name = folder_store.put(b"notice")
     (tmp_path / "evidence" / name[:2] / name).write_bytes(b"notice, improved")
     with pytest.raises(FilingGateError, match="no longer fit their hash"):
-        store.get(name)
+        folder_store.get(name)
 
 
 def test_put_exchange__payload__found_by_its_own_hash(store: EvidenceStore) -> None:
@@ -107,27 +102,27 @@ def test_put_exchange__same_payload_at_two_times__two_warcs_one_payload(store: E
     assert set(store.warcs_of(hashlib.sha256(b"notice").hexdigest())) == warcs
 
 
-def test_get__index_leads_to_another_payload__refused(store: EvidenceStore, tmp_path: Path) -> None:
-    payload, _ = store.put_exchange(NOTICE)
-    _, other = store.put_exchange(replace(NOTICE, body=b"another"))
+def test_get__index_leads_to_another_payload__refused(folder_store: EvidenceStore, tmp_path: Path) -> None:
+    payload, _ = folder_store.put_exchange(NOTICE)
+    _, other = folder_store.put_exchange(replace(NOTICE, body=b"another"))
     for entry in (tmp_path / "evidence" / "index" / payload[:2] / payload).iterdir():
         entry.rename(entry.with_name(other))
     with pytest.raises(FilingGateError, match="does not hold the payload"):
-        store.get(payload)
+        folder_store.get(payload)
 
 
-def test_reindex__entry_lost_in_a_crash__written_again(store: EvidenceStore, tmp_path: Path) -> None:
-    payload, _ = store.put_exchange(NOTICE)
-    store.put(b"a document")
+def test_reindex__entry_lost_in_a_crash__written_again(folder_store: EvidenceStore, tmp_path: Path) -> None:
+    payload, _ = folder_store.put_exchange(NOTICE)
+    folder_store.put(b"a document")
     shutil.rmtree(tmp_path / "evidence" / "index")
     with pytest.raises(InputError, match="no evidence with this hash"):
-        store.get(payload)
-    assert store.reindex() == 1
-    assert store.reindex() == 0
-    assert store.get(payload) == b"notice"
+        folder_store.get(payload)
+    assert folder_store.reindex() == 1
+    assert folder_store.reindex() == 0
+    assert folder_store.get(payload) == b"notice"
 
 
-def test_foreign_names__stranger_in_the_folder__named(store: EvidenceStore, tmp_path: Path) -> None:
-    store.put_exchange(NOTICE)
+def test_foreign_names__stranger_in_the_folder__named(folder_store: EvidenceStore, tmp_path: Path) -> None:
+    folder_store.put_exchange(NOTICE)
     (tmp_path / "evidence" / "notes.txt").write_text("mine")
-    assert store.foreign_names() == ["notes.txt"]
+    assert folder_store.foreign_names() == ["notes.txt"]

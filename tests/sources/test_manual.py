@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from oracle.cli.manual_commands import manual
 from oracle.domain.filing import FilingQuery, Observation, ObservationKind
 from oracle.domain.lifecycle import LifeCycle
-from oracle.errors import FilingGateError
+from oracle.errors import FilingGateError, RefusedError
 from oracle.evidence.store import EvidenceStore
 from oracle.signing.keys import KeySigner, new_keystore
 from oracle.signing.recovery import recover
@@ -207,7 +207,7 @@ def test_manual_commands__enter_then_confirm__counts(tmp_path: Path, ask: Asker,
         run("enter", *common, str(tmp_path / "eve.json"), *facts, str(tmp_path / "copy.pdf"))
     entered = run("enter", *common, str(tmp_path / "anna.json"), *facts, str(tmp_path / "copy.pdf"))
     for other in ("anna.json", "anna2.json"):
-        with pytest.raises(ParseError, match="both entered and confirmed"):
+        with pytest.raises(RefusedError, match="both entered and confirmed"):
             run("confirm", *common, str(tmp_path / other), entered["file"])
     confirmed = run("confirm", *common, str(tmp_path / "bo.json"), entered["file"])
     assert confirmed["confirmed"]["by"] == BO.address

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import time
 import zipfile
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -283,52 +282,3 @@ def test_parse_notice__full_width_digits__the_same_record() -> None:
     plain = parse_notice(notice_page(), Wording()).record
     wide = parse_notice(notice_page(page_number="国合函〔２０２６〕８８６号"), Wording()).record
     assert wide == plain
-
-
-def rename(site: CsrcSite, **changes: Any) -> None:
-    publish(site, **{"number": "国合函〔2026〕900号", "company": "另一家有限公司", **changes})
-
-
-def filed_then(step: Callable[[CsrcSite], Any]) -> Callable[[CsrcSite], Any]:
-    def both(site: CsrcSite) -> None:
-        publish(site)
-        step(site)
-
-    return both
-
-
-@pytest.mark.parametrize(
-    "drift",
-    (
-        pytest.param(lambda s: s.set_row_status(COMPANY, "已备案"), id="status nobody has seen"),
-        pytest.param(lambda s: s.set_row_status(COMPANY, "备案完成"), id="another unseen status"),
-        pytest.param(lambda s: s.set_row_status(COMPANY + "（上海）", "已接收"), id="row of a longer name"),
-        pytest.param(
-            lambda s: s.set_state(tokenRows=[{"company": COMPANY, "status": x} for x in ("已接收", "补充材料")]),
-            id="two rows",
-        ),
-        pytest.param(lambda s: rename(s, company=COMPANY + "二厂"), id="notice of a longer name"),
-        pytest.param(lambda s: rename(s, company=COMPANY[:-4]), id="notice of a shorter name"),
-        pytest.param(lambda s: rename(s, company=COMPANY + "二厂", number=NUMBER), id="number of a longer name"),
-        pytest.param(lambda s: rename(s, more=[f"{COMPANY}的文号：{NUMBER}"]), id="number cited by another"),
-        pytest.param(lambda s: rename(s, company=COMPANY, number="国合函〔2026〕8860号"), id="longer number"),
-        pytest.param(
-            lambda s: publish(s, listNumber=None, pageNumber=None, more=[NUMBER]), id="number in the text only"
-        ),
-        pytest.param(lambda s: publish(s, pageTitle="关于备案工作的通知"), id="another title"),
-        pytest.param(lambda s: publish(s, title=f"关于{COMPANY}补充材料的通知"), id="no notice's title"),
-        pytest.param(lambda s: publish(s, unitsText="1,00,0"), id="units in another form"),
-        pytest.param(lambda s: publish(s, gone=True), id="page gone"),
-        pytest.param(lambda s: s.set_state(sheetTitle="截至2020年1月1日"), id="table of another day"),
-        pytest.param(filed_then(lambda s: s.withdraw_notice(NUMBER)), id="withdrawn"),
-        pytest.param(filed_then(lambda s: s.set_state(fault="html-for-xlsx")), id="table refused"),
-        pytest.param(filed_then(lambda s: s.set_state(fault="drift")), id="list of another shape"),
-    ),
-)
-def test_observe__drift_or_trap__never_filed(
-    site: CsrcSite, source: SourceMaker, drift: Callable[[CsrcSite], Any]
-) -> None:
-    drift(site)
-    found = source().observe(BOTH)
-    assert found
-    assert standing_from(tuple(found), NUMBER, Policy()).status not in (LifeCycle.FILED, LifeCycle.ISSUING)

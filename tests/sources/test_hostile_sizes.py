@@ -188,6 +188,7 @@ def strings(*texts: bytes) -> bytes:
     return b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">' + own + b"</sst>"
 
 
+RELATIONS = b"http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 FAR = b'<row r="%d"><c r="%s%d" t="n"><v>1</v></c></row>'
 WORKBOOKS = {
     "cells": lambda: sheet(cells(43_000, b"<v>0</v>")),
@@ -226,7 +227,6 @@ WORKBOOKS = {
     "no archive": lambda: b"PK\x03\x04" + b"\x00" * MB,
     "beginnings of archives": lambda: full(b"PK\x01\x02PK\x05\x06"),
 }
-RELATIONS = b"http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 WORD = b'<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main">'
 
 

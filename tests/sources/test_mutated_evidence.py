@@ -140,7 +140,7 @@ def as_json(rows: list[dict[str, Any]]) -> bytes:
 
 
 def as_csv(rows: list[dict[str, Any]]) -> bytes:
-    quoted = [['"%s"' % str(cell).replace('"', '""') for cell in row.values()] for row in rows]
+    quoted = [['"' + str(cell).replace('"', '""') + '"' for cell in row.values()] for row in rows]
     return "\r\n".join([",".join(rows[0]), *(",".join(row) for row in quoted)]).encode()
 
 

@@ -31,6 +31,7 @@ from oracle.sources.csrc_requests import (
     Mention,
     decisions_version,
     mention_of,
+    names_somebody,
     near_name_detail,
     near_names,
     period_end,
@@ -529,8 +530,12 @@ class _Visit:
             self._add(item, item.source, kind=ObservationKind.UNSCREENED, level=0, detail=detail, **facts)
         if not self._seen or self._seen[-1].party != party or self._seen[-1].adverse is not kind:
             at = items[-1] if items else None
+            silent = [item for item in items if not item.listed.text and not names_somebody(item.listed.title)]
             if at is None:
                 self._unscreened(party, kind, f"channel {code} holds no decision at all")
+            elif silent:
+                why = f"{len(silent)} decision(s) name nobody in title or list, read them: {silent[0].url[:500]}"
+                self._unscreened(party, kind, why)
             else:
                 self._add(at, at.source, kind=ObservationKind.SCREENED, **facts)
 

@@ -19,6 +19,7 @@ __all__ = [
     "Mention",
     "decisions_version",
     "mention_of",
+    "names_somebody",
     "near_name_detail",
     "near_names",
     "period_end",
@@ -82,6 +83,11 @@ def mention_of(text: str, name: str) -> Mention:
             return Mention.NAMED
         found = Mention.UNCLEAR
     return found
+
+
+def names_somebody(title: str) -> bool:
+    """Whether a decision's title gives its party in brackets: 行政处罚决定书（张某）, not a number or a year."""
+    return re.search(r"\([^()0-9〔]{2,}\)", squeezed(title)) is not None
 
 
 def near_names(name: str, others: Iterable[str], *, limit: int = 5) -> list[str]:

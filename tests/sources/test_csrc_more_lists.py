@@ -151,6 +151,18 @@ def test_observe__name_within_a_longer_one__neither_clear_nor_hit(site: CsrcSite
     assert [item[0] for item in adverse(found)] == ["SCREENED", "UNSCREENED"]
 
 
+@pytest.mark.parametrize("title", ("行政处罚决定书〔2026〕12号", "行政处罚决定书（2026年第12号）"))
+def test_observe__decision_without_text_or_party__nobody_is_cleared_by_it(
+    site: CsrcSite, source: SourceMaker, title: str
+) -> None:
+    site.set_state(penalties=[{"title": title, "body": ""}])
+    found = source(**LISTS).observe(FilingQuery(entity_name=COMPANY))
+    assert [item[0] for item in adverse(found)] == ["UNSCREENED", "SCREENED"]
+    site.set_state(penalties=[{"title": title, "body": f"<p>当事人：{COMPANY}。</p>"}, {"party": "李某", "body": ""}])
+    found = source(**LISTS).observe(FilingQuery(entity_name=COMPANY))
+    assert [item[0] for item in adverse(found)] == ["ADVERSE", "SCREENED"]
+
+
 def test_observe__decisions_unreadable__unscreened_and_no_failure_of_the_filing(
     site: CsrcSite, source: SourceMaker
 ) -> None:

@@ -7,6 +7,7 @@ field. Natural persons appear only as salted hashes. `Dossier.dossier_hash` comm
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections import Counter
 from datetime import date, datetime, time
@@ -65,6 +66,13 @@ __all__ = [
 
 #: A dossier is text; its documents stand outside and enter by hash.
 MAX_DOSSIER_BYTES = 2_000_000
+#: Each object and each value costs time when it is checked, and a line when it is faulty.
+_MAX_OBJECTS = 15_000
+_MAX_VALUES = 60_000
+#: A dotted key of TOML costs the square of its parts.
+_LONG_KEY = re.compile(
+    r"""(?<![\w-])(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')(?:[ \t]*+\.[ \t]*+(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')){30}"""
+)
 
 EvidenceRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Refs = Annotated[list[EvidenceRef], Field(max_length=100)]
@@ -720,15 +728,25 @@ def parse_dossier(data: bytes, *, what: str, toml: bool = False) -> Dossier:
         )
     if toml:
         try:
-            value = _plain(tomllib.loads(data.decode("utf-8")))
+            text = data.decode("utf-8")
+            if _LONG_KEY.search(text):
+                raise ValueError("a key of more than 30 parts")
+            if any(text.count(sign) > _MAX_VALUES for sign in "=[,\n\\"):
+                raise ValueError(f"more than {_MAX_VALUES} lines or values")
+            value = _plain(tomllib.loads(text))
         except (ValueError, RecursionError) as error:  # bad UTF-8, bad TOML, or an integer with thousands of digits
             raise InputError(f"not TOML: {error}", where=what, remedy="correct that line") from None
     else:
         value = parse_json(data, what=what)
     if not isinstance(value, dict):
         raise InputError("not an object", where=what, remedy="start from `filing-gate dossier new`")
+    content = _as_json(value, what)
+    if content.count(b"{") > _MAX_OBJECTS or content.count(b",") > _MAX_VALUES:
+        raise InputError(
+            f"more than {_MAX_OBJECTS} objects or {_MAX_VALUES} values", where=what, remedy="no filing needs so many"
+        )
     try:
-        return Dossier.model_validate_json(_as_json(value, what))
+        return Dossier.model_validate_json(content)
     except ValidationError as error:
         rows = problems_of(error)
         first = rows[0]

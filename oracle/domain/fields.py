@@ -7,7 +7,6 @@ ISO 4217-like currency codes. Amounts of money are decimal strings, token amount
 from __future__ import annotations
 
 import re
-import unicodedata
 from datetime import datetime
 from fractions import Fraction
 from typing import Annotated, Any
@@ -21,6 +20,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 
 from oracle.domain.canonical import MAX_SAFE_INTEGER
+from oracle.domain.normal_form import nfc
 
 __all__ = [
     "Address",
@@ -65,7 +65,7 @@ def _text(value: str) -> str:
         raise ValueError("contains a NUL character")
     if value.startswith(FILL_MARK):
         raise ValueError("still to be filled in")
-    return unicodedata.normalize("NFC", value)
+    return nfc(value)
 
 
 def _stdnum(module: Any, name: str, standard: str, length: int) -> Any:

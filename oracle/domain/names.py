@@ -7,9 +7,9 @@ comparison are folded and then compared exactly; nothing is ever matched fuzzily
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from oracle.domain.canonical import keccak256
+from oracle.domain.normal_form import nfkc, without_blanks
 from oracle.errors import InputError
 
 __all__ = ["DEFAULT_NUMBER_PATTERN", "filing_id", "fold_name", "fold_number", "parse_number"]
@@ -21,27 +21,27 @@ _OPEN = "([{〔【〖〈《［（｛"
 _CLOSE = ")]}〕】〗〉》］）｝"
 
 
-def _fold(text: str, opening: str, closing: str) -> str:
-    normal = unicodedata.normalize("NFKC", text)
-    # Blanks (Z*), control and invisible format characters (Cc, Cf) carry no meaning in a name.
-    kept = (
-        char
-        for char in normal
-        if unicodedata.category(char)[0] != "Z" and unicodedata.category(char) not in ("Cc", "Cf")
-    )
-    table = {ord(char): opening for char in _OPEN} | {ord(char): closing for char in _CLOSE}
+def _brackets(opening: str, closing: str) -> dict[int, str]:
+    return {ord(char): opening for char in _OPEN} | {ord(char): closing for char in _CLOSE}
+
+
+_IN_NAMES = _brackets("(", ")")
+_IN_NUMBERS = _brackets("〔", "〕")
+
+
+def _fold(text: str, brackets: dict[int, str]) -> str:
     # A removed blank can bring an accent beside a letter: composed once more, so that folding twice changes nothing.
-    return unicodedata.normalize("NFKC", "".join(kept).translate(table))
+    return nfkc(without_blanks(nfkc(text)).translate(brackets))
 
 
 def fold_name(name: str) -> str:
     """A company name after NFKC, with all brackets as ( ), without any blank. Case is kept."""
-    return _fold(name, "(", ")")
+    return _fold(name, _IN_NAMES)
 
 
 def fold_number(number: str) -> str:
     """A filing number after NFKC, with all brackets as 〔 〕, without any blank."""
-    return _fold(number, "〔", "〕")
+    return _fold(number, _IN_NUMBERS)
 
 
 def parse_number(number: str, pattern: str = DEFAULT_NUMBER_PATTERN) -> str:

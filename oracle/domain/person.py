@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from oracle.domain.canonical import canonical_hash
+from oracle.domain.normal_form import nfkc
 from oracle.errors import InputError
 
 __all__ = ["SALT_BYTES", "person_hash"]
@@ -29,4 +28,4 @@ def person_hash(name: str, id_number: str, salt: bytes) -> bytes:
 
 
 def _plain(text: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", text).split())
+    return "".join(nfkc(text).split())

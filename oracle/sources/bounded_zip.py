@@ -16,7 +16,7 @@ __all__ = ["MAX_ENTRIES", "MAX_UNPACKED", "rebuilt_zip"]
 
 MAX_ENTRIES = 1000
 #: Bytes of all entries together, unpacked. The real table of 267 rows unpacks to well under 1 MB.
-MAX_UNPACKED = 100_000_000
+MAX_UNPACKED = 50_000_000
 
 _REMEDY = "look at the stored attachment; the site may have been tampered with"
 

@@ -31,6 +31,7 @@ from oracle.sources.csrc_requests import (
     Mention,
     decisions_version,
     mention_of,
+    names_somebody,
     near_name_detail,
     near_names,
     period_end,
@@ -38,7 +39,7 @@ from oracle.sources.csrc_requests import (
 )
 from oracle.sources.csrc_table import StatusRow, names_in, parse_table, table_date
 from oracle.sources.csrc_wording import Wording
-from oracle.sources.document import LOOPBACK
+from oracle.sources.document import LOOPBACK, check_address
 from oracle.sources.docx_text import docx_lines
 from oracle.sources.http_capture import Exchange, FetchError, HttpCapture, HttpLimits, origin
 from oracle.sources.parse_error import ParseError
@@ -96,14 +97,9 @@ class CsrcConfig(Wording):
 
     @model_validator(mode="after")
     def _addresses(self) -> Self:
-        try:
-            base = httpx2.URL(self.base_url)
-        except httpx2.InvalidURL as error:
-            raise ValueError(f"baseUrl is not an address: {error}") from None
-        if base.userinfo or base.query or base.fragment or base.path not in ("", "/") or not base.host:
+        base = check_address(self.base_url)
+        if base.query or base.fragment or base.path not in ("", "/"):
             raise ValueError("baseUrl is scheme, host and perhaps port, e.g. https://www.csrc.gov.cn")
-        if base.scheme != "https" and not (base.scheme == "http" and base.host in LOOPBACK):
-            raise ValueError("baseUrl must be https (http only to this machine)")
         if not self.table_channels and not self.notice_channels:
             raise ValueError("tableChannels or noticeChannels must name a channel, e.g. c101935")
         for code in (*self.table_channels, *self.notice_channels, *self.supplement_channels, *self.adverse_channels):
@@ -534,8 +530,12 @@ class _Visit:
             self._add(item, item.source, kind=ObservationKind.UNSCREENED, level=0, detail=detail, **facts)
         if not self._seen or self._seen[-1].party != party or self._seen[-1].adverse is not kind:
             at = items[-1] if items else None
+            silent = [item for item in items if not item.listed.text and not names_somebody(item.listed.title)]
             if at is None:
                 self._unscreened(party, kind, f"channel {code} holds no decision at all")
+            elif silent:
+                why = f"{len(silent)} decision(s) name nobody in title or list, read them: {silent[0].url[:500]}"
+                self._unscreened(party, kind, why)
             else:
                 self._add(at, at.source, kind=ObservationKind.SCREENED, **facts)
 

@@ -140,8 +140,11 @@ def _listed(item: dict[str, Any]) -> Listed:
 def _content(item: dict[str, Any]) -> str:
     found = [item.get(key) for key in ("content", "contentHtml")]
     texts = [value[:_MAX_CONTENT] for value in found if isinstance(value, str) and value != "null"]
-    # The second bracket may not open another tag: a text of nothing but "<" is then read in one pass.
-    return "\n".join(html.unescape(re.sub(r"<[^<>]*>", "\n", text)) for text in texts).strip()
+    try:
+        # The second bracket may not open another tag: a text of nothing but "<" is then read in one pass.
+        return "\n".join(html.unescape(re.sub(r"<[^<>]*>", "\n", text)) for text in texts).strip()
+    except ValueError:  # a character's number with thousands of digits
+        raise ParseError("a list item's text holds a character that does not exist", remedy=DRIFT) from None
 
 
 def _metadata(item: dict[str, Any]) -> Fields:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
@@ -16,8 +17,20 @@ __all__ = ["Page", "parse_list_shell", "parse_page"]
 
 _MAX_BODY = 1_000_000
 _MAX_DEPTH = 400
-#: A page of the site has a few thousand; each costs time in every search of the tree.
-_MAX_TAGS = 100_000
+#: A page of the site has a few hundred. An HTML parser looks through all open elements at each new one, so that the
+#: time of the deepest nesting grows with the square of this number.
+_MAX_TAGS = 15_000
+#: The same with the attributes of one tag. Every `<` is tried, so that no quote or comment hides a tag from this look.
+_MANY_ATTRIBUTES = re.compile(
+    r"""<[a-z][^\s/>]*+(?:[\s/]*+[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>"'][^\s>]*+))?+){100}""",
+    re.ASCII | re.IGNORECASE,
+)
+#: Elements that a parser opens anew in every paragraph until they are closed: a few kB of them make millions of nodes.
+#: They say nothing here, and a span is opened once. (An `a` closes the one before.)
+_FORMATTING = re.compile(
+    r"<(/?)(?:b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?=[\s/>])", re.ASCII | re.IGNORECASE
+)
+_MAX_LABELS = 500
 _BLOCKS = frozenset(
     ("address", "article", "aside", "blockquote", "br", "dd", "div", "dl", "dt", "hr", "li", "ol", "p", "pre", "ul")
 ) | frozenset(("h1", "h2", "h3", "h4", "h5", "h6", "section", "table", "tbody", "td", "tfoot", "th", "thead", "tr"))
@@ -40,8 +53,10 @@ def _tree(data: bytes) -> LexborHTMLParser:
         raise ParseError(f"the page is not UTF-8 at byte {error.start}", remedy=DRIFT) from None
     if text.count("<") > _MAX_TAGS:
         raise ParseError(f"the page has more than {_MAX_TAGS} tags", remedy=DRIFT)
+    if _MANY_ATTRIBUTES.search(text):
+        raise ParseError("a tag of the page has 100 attributes or more", remedy=DRIFT)
     try:
-        return LexborHTMLParser(text)
+        return LexborHTMLParser(_FORMATTING.sub(r"<\1span", text))
     except (SelectolaxError, ValueError) as error:
         raise ParseError(f"the page is not HTML: {error}", remedy=DRIFT) from None
 
@@ -111,13 +126,17 @@ def _labelled(tree: LexborHTMLParser, labels: tuple[str, ...]) -> Fields:
     """Fields printed as `<th>文号</th><td>value</td>`, `<b>文号：</b>value` or `<span>文号：value</span>`."""
     wanted = {squeezed(label) for label in labels}
     fields: Fields = {}
-    for node in tree.css("th, td, dt, dd, li, p, div, span, b, strong, label"):
+    found = 0
+    for node in tree.css("th, td, dt, dd, li, p, div, span, label"):
         own = (node.text(deep=False) or "").strip()
         if not own or len(own) > 300:
             continue
         label, colon, rest = squeezed(own).partition(":")
         if label not in wanted:
             continue
+        found += 1
+        if found > _MAX_LABELS:
+            raise ParseError(f"the page has more than {_MAX_LABELS} labels of number or date", remedy=DRIFT)
         if colon and rest:
             add_field(fields, label, printed_text(half_width(own).partition(":")[2]))
         else:

@@ -19,6 +19,7 @@ __all__ = [
     "Mention",
     "decisions_version",
     "mention_of",
+    "names_somebody",
     "near_name_detail",
     "near_names",
     "period_end",
@@ -32,6 +33,8 @@ _BEFORE = frozenset("：:、,，。.;；()“”\"'‘’《》[]和与及对")
 _AFTER = frozenset("：:、,，。.;；()“”\"'‘’《》[]和与及的等")
 _LIKENESS = 0.8
 _MAX_COMPARED = 5000
+#: Names that are compared in full; each may take some milliseconds.
+_MAX_MEASURED = 50
 _MAX_NAME = 120
 
 
@@ -45,8 +48,13 @@ class Mention(Enum):
 
 
 def requested(lines: Iterable[str], name: str) -> bool:
-    """Whether one of the lines is the heading of that folded name: 一、甲公司 or 1. 甲公司（以下简称…）."""
+    """Whether one of the lines is the heading of that folded name: 一、甲公司 or 1. 甲公司（以下简称…）.
+
+    Lines are as `docx_lines` and `parse_page` give them: NFKC, without blanks.
+    """
     for line in lines:
+        if len(line) < len(name):
+            continue
         folded = fold_name(line[:500])
         for heading in {folded, folded[_NUMBERING.match(folded).end() :]}:  # type: ignore[union-attr]
             rest = heading.removeprefix(name)
@@ -77,9 +85,15 @@ def mention_of(text: str, name: str) -> Mention:
     return found
 
 
+def names_somebody(title: str) -> bool:
+    """Whether a decision's title gives its party in brackets: 行政处罚决定书（张某）, not a number or a year."""
+    return re.search(r"\([^()0-9〔]{2,}\)", squeezed(title)) is not None
+
+
 def near_names(name: str, others: Iterable[str], *, limit: int = 5) -> list[str]:
     """Names much like a folded one and not equal to it, likest first. For a person to look at, and nothing else."""
     found: list[tuple[float, str]] = []
+    perhaps: list[tuple[float, str]] = []
     matcher = SequenceMatcher(autojunk=False)
     matcher.set_seq2(name[:_MAX_NAME])
     for other in list(dict.fromkeys(others))[:_MAX_COMPARED]:
@@ -89,10 +103,12 @@ def near_names(name: str, others: Iterable[str], *, limit: int = 5) -> list[str]
             found.append((1.0, other))
             continue
         matcher.set_seq1(other)
-        if matcher.real_quick_ratio() >= _LIKENESS and matcher.quick_ratio() >= _LIKENESS:
-            likeness = matcher.ratio()
-            if likeness >= _LIKENESS:
-                found.append((likeness, other))
+        if matcher.real_quick_ratio() >= _LIKENESS and (at_most := matcher.quick_ratio()) >= _LIKENESS:
+            perhaps.append((at_most, other))
+    for _, other in sorted(perhaps, key=lambda item: (-item[0], item[1]))[:_MAX_MEASURED]:
+        matcher.set_seq1(other)
+        if (likeness := matcher.ratio()) >= _LIKENESS:
+            found.append((likeness, other))
     return [other for _, other in sorted(found, key=lambda item: (-item[0], item[1]))[:limit]]
 
 

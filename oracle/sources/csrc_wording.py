@@ -53,10 +53,10 @@ class Wording(Frozen):
     notice_title: Text = rf"关于(?P<entity>.+?){_BUSINESS}备案通知书"
     withdrawal_titles: list[WithdrawalTitle] = [
         WithdrawalTitle(
-            pattern=rf".*?(?:撤销|取消|注销){_QUOTE}(?P<entity>.*?)(?:{_BUSINESS})?备案.*", status=LifeCycle.REVOKED
+            pattern=rf"(?>.*?(?:撤销|取消|注销)){_QUOTE}(?P<entity>.*?)(?:{_BUSINESS})?备案.*", status=LifeCycle.REVOKED
         ),
         WithdrawalTitle(
-            pattern=rf".*?(?:撤回|终止){_QUOTE}(?P<entity>.*?)(?:{_BUSINESS})?备案.*", status=LifeCycle.WITHDRAWN
+            pattern=rf"(?>.*?(?:撤回|终止)){_QUOTE}(?P<entity>.*?)(?:{_BUSINESS})?备案.*", status=LifeCycle.WITHDRAWN
         ),
     ]
     #: Titles of the weekly requests for more material, by company.

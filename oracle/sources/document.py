@@ -69,8 +69,8 @@ class Document:
     http_status: int | None = None
 
 
-def check_address(url: str) -> None:
-    """ValueError for an address that is not https, or that holds a user name (http is allowed to this machine)."""
+def check_address(url: str) -> httpx2.URL:
+    """The address in its parts. ValueError if it is not https (http to this machine), or holds a user name."""
     try:
         parsed = httpx2.URL(url)
     except httpx2.InvalidURL as error:
@@ -79,6 +79,7 @@ def check_address(url: str) -> None:
         raise ValueError("the address holds a user name or password: name a variable that holds it instead")
     if not parsed.host or (parsed.scheme != "https" and not (parsed.scheme == "http" and parsed.host in LOOPBACK)):
         raise ValueError("the address must be https (http only to this machine)")
+    return parsed
 
 
 def read_file(path: Path, limit: int, *, name: str) -> bytes:

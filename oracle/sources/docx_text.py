@@ -14,7 +14,8 @@ from oracle.sources.published_values import half_width
 
 __all__ = ["docx_lines"]
 
-_MAX_UNPACKED = 50_000_000
+_MAX_UNPACKED = 20_000_000
+_MAX_TAGS = 100_000
 _MAX_DEPTH = 400
 _WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _REMEDY = "look at the stored attachment; open it in a word processor without macros"
@@ -28,6 +29,8 @@ def docx_lines(data: bytes) -> list[str]:
     document = rebuilt_zip(data, max_unpacked=_MAX_UNPACKED).get("word/document.xml")
     if document is None:
         raise ParseError("the attachment holds no word/document.xml", remedy=_REMEDY)
+    if document.count(b"<") > _MAX_TAGS:
+        raise ParseError(f"the docx has more than {_MAX_TAGS} tags", remedy=_REMEDY)
     try:
         text = _text(document)
     except (XmlError, DefusedXmlException, ValueError, LookupError) as error:

@@ -25,7 +25,7 @@ from oracle.sources.document import Document, Fetching, check_address, reading
 from oracle.sources.json_pointer import MISSING, check_pointer, resolve
 from oracle.sources.labelled_fields import DRIFT
 from oracle.sources.parse_error import ParseError
-from oracle.sources.register_rows import MAX_ROWS
+from oracle.sources.register_rows import FILINGS_PER_MB
 from oracle.sources.sightings import failure
 from oracle.sources.stated_filing import FIELDS, Stated, Vocabulary, concerns, read_stated, stated_facts
 
@@ -97,8 +97,8 @@ def stated_in(data: bytes, config: HttpJsonConfig) -> list[Stated]:
         if not isinstance(items, list):
             found = "nothing" if items is MISSING else f"a {type(items).__name__}"
             raise ParseError(f"{config.items} leads to {found}, not to an array", remedy="correct items")
-        if len(items) > MAX_ROWS:
-            raise ParseError(f"the answer has more than {MAX_ROWS} items", remedy="narrow the address")
+        if len(items) > (most := FILINGS_PER_MB * max(1, len(data) // 1_000_000)):
+            raise ParseError(f"the answer has more than {most} items", remedy="narrow the address")
     return [
         read_stated(_fields(item, config), config, where=f"item {index}" if config.items is not None else "answer")
         for index, item in enumerate(items)

@@ -15,6 +15,7 @@ DRIFT = "the site's shape has changed: compare the stored bytes with the parser 
 
 _EMPTY = frozenset({"", "null", "无", "-", "--", "/"})
 _MAX_TEXT = 2000
+_MAX_VALUES = 50
 
 #: Label to the different values that stand under it.
 Fields = dict[str, tuple[str, ...]]
@@ -32,10 +33,14 @@ def printed_text(value: Any) -> str | None:
 
 
 def add_field(fields: Fields, label: str, value: str | None) -> None:
-    """Put a value under its label, once; an empty label or value is left out."""
+    """Put a value under its label, once; an empty label or value is left out. ParseError for absurdly many values."""
     name = squeezed(label).rstrip(":")
-    if name and value and value not in fields.get(name, ()):
-        fields[name] = (*fields.get(name, ()), value)
+    known = fields.get(name, ())
+    if not name or not value or value in known:
+        return
+    if len(known) == _MAX_VALUES:
+        raise ParseError(f"{name[:50]} stands there with more than {_MAX_VALUES} values", remedy=DRIFT)
+    fields[name] = (*known, value)
 
 
 def pick(fields: Fields, labels: list[str], what: str) -> str | None:

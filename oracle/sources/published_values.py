@@ -6,10 +6,10 @@ A value that could be read in two ways is refused; no float is ever involved.
 from __future__ import annotations
 
 import re
-import unicodedata
 from datetime import date, datetime
 from decimal import Decimal, localcontext
 
+from oracle.domain.normal_form import nfkc, without_blanks
 from oracle.rules.case import SHANGHAI
 from oracle.sources.parse_error import ParseError
 
@@ -36,13 +36,12 @@ XLSX_DAY_ZERO = date(1899, 12, 30)
 
 def half_width(text: str) -> str:
     """NFKC, except that ， stays: it separates clauses, and as a comma it would glue two numbers together."""
-    return "，".join(unicodedata.normalize("NFKC", part) for part in text.split("，"))
+    return "，".join(nfkc(part) for part in text.split("，"))
 
 
 def squeezed(text: str) -> str:
     """NFKC without blanks, control and invisible characters; brackets are half-width afterwards."""
-    normal = unicodedata.normalize("NFKC", text)
-    return "".join(char for char in normal if unicodedata.category(char) not in ("Cc", "Cf", "Zs", "Zl", "Zp"))
+    return without_blanks(nfkc(text))
 
 
 def parse_quantity(text: str) -> Decimal:

@@ -15,27 +15,35 @@ from oracle.sources.parse_error import ParseError
 from oracle.sources.published_values import squeezed
 from oracle.sources.workbook import filled_cells, open_sheets
 
-__all__ = ["Format", "MAX_ROWS", "read_rows"]
+__all__ = ["FILINGS_PER_MB", "Format", "MAX_ROWS", "ROWS_PER_MB", "read_rows"]
 
 Format = Literal["json", "csv", "xlsx"]
 MAX_ROWS = 100_000
+#: A row of a list is a name at least, and so some 20 bytes.
+ROWS_PER_MB = 30_000
+#: A row of a register is read into a record, and is longer.
+FILINGS_PER_MB = 10_000
 _MAX_COLUMNS = 200
 _HEADER_WITHIN = 20
 
 
-def read_rows(data: bytes, form: Format, columns: dict[str, str], needed: tuple[str, ...]) -> list[dict[str, Any]]:
+def read_rows(
+    data: bytes, form: Format, columns: dict[str, str], needed: tuple[str, ...], *, per_mb: int = ROWS_PER_MB
+) -> list[dict[str, Any]]:
     """The rows with the fields of `columns` (field name to printed label); other columns are left out.
 
     JSON is an array of objects, or an object whose one array they are in. In a table the header is the first row of the
-    first 20 that has the labels of all `needed` fields. A row with nothing in it is left out. ParseError otherwise.
+    first 20 that has the labels of all `needed` fields. A row with nothing in it is left out. ParseError otherwise,
+    and for more than `per_mb` rows a MB (a smaller file counts as one): what reads a row takes its time.
     """
     if form == "json":
         rows = _json_rows(data, columns, needed)
     else:
         cells = _csv_cells(data) if form == "csv" else _xlsx_cells(data)
         rows = _table_rows(cells, columns, needed)
-    if len(rows) > MAX_ROWS:
-        raise ParseError(f"the file has more than {MAX_ROWS} rows", remedy="split it")
+    most = min(MAX_ROWS, per_mb * max(1, len(data) // 1_000_000))
+    if len(rows) > most:
+        raise ParseError(f"the file has more than {most} rows", remedy="split it")
     return rows
 
 

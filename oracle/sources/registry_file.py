@@ -6,9 +6,7 @@ and one older than what was seen before are refused. What the rows mean is decid
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Self
 
 from pydantic import Field, field_validator, model_validator
@@ -16,12 +14,11 @@ from pydantic import Field, field_validator, model_validator
 from oracle.domain.fields import Address, Text
 from oracle.domain.filing import FilingQuery, Observation
 from oracle.errors import UnreachableError
-from oracle.evidence.store import EvidenceStore
 from oracle.sources.detached_signature import Recover, Signed, minisign_key, verify
-from oracle.sources.document import Document, Located, check_address, reading
+from oracle.sources.document import Document, check_address
+from oracle.sources.file_source import FileSource, NamedFile
 from oracle.sources.parse_error import ParseError
-from oracle.sources.register_rows import Format, read_rows
-from oracle.sources.seen_before import SeenBefore
+from oracle.sources.register_rows import FILINGS_PER_MB, Format, read_rows
 from oracle.sources.sightings import CLOCK_SKEW, failure
 from oracle.sources.stated_filing import FIELDS, Stated, Vocabulary, concerns, read_stated, stated_facts
 
@@ -31,7 +28,7 @@ PARSER_VERSION = "registry-file/1"
 _NEEDED = ("number", "entityName", "status")
 
 
-class SignedFileConfig(Located):
+class SignedFileConfig(NamedFile):
     """A file, its signature, and who may sign it. `max_age_seconds` counts from what the signature states.
 
     The signature stands beside the file under the same name and `.minisig`, unless `signature` (a path or an address,
@@ -104,33 +101,12 @@ def rows_of(data: bytes, config: RegistryFileConfig) -> list[Stated]:
     labels = {name: config.columns.get(name, name) for name in FIELDS}
     return [
         read_stated(row, config, where=f"row {index}")
-        for index, row in enumerate(read_rows(data, config.format, labels, _NEEDED), 1)
+        for index, row in enumerate(read_rows(data, config.format, labels, _NEEDED, per_mb=FILINGS_PER_MB), 1)
     ]
 
 
-class RegistryFileSource:
-    """Implements `Source` for a signed register. `base` is the folder of relative paths, `state` of what was seen."""
-
-    def __init__(
-        self,
-        config: RegistryFileConfig,
-        evidence: EvidenceStore,
-        clock: Callable[[], datetime],
-        *,
-        recover: Recover,
-        base: Path,
-        state: Path,
-    ) -> None:
-        self._config = config
-        self._clock = clock
-        self._recover = recover
-        self._read = reading(config, evidence, clock, base)
-        self._seen = SeenBefore(state, config.name)
-
-    @property
-    def name(self) -> str:
-        """The configured name."""
-        return self._config.name
+class RegistryFileSource(FileSource[RegistryFileConfig]):
+    """Implements `Source` for a signed register."""
 
     def observe(self, query: FilingQuery) -> list[Observation]:
         """What the register says of the filing; ABSENCE if nothing, FAILURE if it cannot be trusted or read."""

@@ -7,10 +7,8 @@ was read in full and is fresh. Lists speak only against a filing, never for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Any, Literal, Self
 
 import stdnum.cn.uscc
@@ -20,14 +18,13 @@ from oracle.domain.fields import Address, Text
 from oracle.domain.filing import AdverseKind, FilingQuery, Observation, ObservationKind, Party
 from oracle.domain.names import fold_name
 from oracle.errors import UnreachableError
-from oracle.evidence.store import EvidenceStore
 from oracle.rules.case import SHANGHAI
-from oracle.sources.detached_signature import Recover, minisign_key, verify
-from oracle.sources.document import Document, Located, check_address, reading
+from oracle.sources.detached_signature import minisign_key, verify
+from oracle.sources.document import Document, check_address
+from oracle.sources.file_source import FileSource, NamedFile
 from oracle.sources.parse_error import ParseError
 from oracle.sources.published_values import XLSX_DAY_ZERO, parse_date
 from oracle.sources.register_rows import Format, read_rows
-from oracle.sources.seen_before import SeenBefore
 from oracle.sources.sightings import LONGEST, failure
 
 __all__ = ["PARSER_VERSION", "Listing", "ScreeningConfig", "ScreeningSource", "entries_of", "matches", "said_of"]
@@ -38,7 +35,7 @@ _MOST_HITS = 20
 _REMEDY = "ask for a clean list: a name that cannot be read may be the one that is looked for"
 
 
-class ScreeningConfig(Located):
+class ScreeningConfig(NamedFile):
     """One list. `version` and `as_of` (a day in Shanghai) may be left out where the list is signed.
 
     `columns` gives the labels of name, uscc, since and reference where they differ. `max_age_seconds` counts from the
@@ -120,7 +117,7 @@ def _entry(row: dict[str, Any], index: int) -> Listing:
     if not folded and not uscc:
         raise ParseError(f"row {index}: neither name nor code", remedy=_REMEDY)
     # A code that fails its check is of no use for a match, and the row's name still is.
-    if uscc is not None and not stdnum.cn.uscc.is_valid(uscc):
+    if uscc is not None and not (len(uscc) == 18 and stdnum.cn.uscc.is_valid(uscc)):
         if not folded:
             raise ParseError(f"row {index}: {uscc[:40]!r} is no unified social credit code", remedy=_REMEDY)
         uscc = None
@@ -173,29 +170,8 @@ class _Read:
     signature: str | None
 
 
-class ScreeningSource:
+class ScreeningSource(FileSource[ScreeningConfig]):
     """Implements `Source` for one list. Each party gets an ADVERSE for each hit, else SCREENED or UNSCREENED."""
-
-    def __init__(
-        self,
-        config: ScreeningConfig,
-        evidence: EvidenceStore,
-        clock: Callable[[], datetime],
-        *,
-        recover: Recover,
-        base: Path,
-        state: Path,
-    ) -> None:
-        self._config = config
-        self._clock = clock
-        self._recover = recover
-        self._read = reading(config, evidence, clock, base)
-        self._seen = SeenBefore(state, config.name)
-
-    @property
-    def name(self) -> str:
-        """The configured name."""
-        return self._config.name
 
     def observe(self, query: FilingQuery) -> list[Observation]:
         """What the list says of every party of the question."""

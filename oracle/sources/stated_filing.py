@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import stdnum.cn.uscc
@@ -50,7 +51,12 @@ class Vocabulary(Frozen):
 
     def state(self, raw: str) -> LifeCycle | None:
         """What the vocabulary says of a word, None if it does not know it."""
-        return {fold_name(word): state for word, state in self.vocabulary.items()}.get(fold_name(raw))
+        return _folded(tuple(self.vocabulary.items())).get(fold_name(raw))
+
+
+@lru_cache(maxsize=32)
+def _folded(words: tuple[tuple[str, LifeCycle], ...]) -> dict[str, LifeCycle]:
+    return {fold_name(word): state for word, state in words}
 
 
 @dataclass(frozen=True)

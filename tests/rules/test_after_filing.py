@@ -12,6 +12,7 @@ from oracle.domain.dossier import Dossier
 from oracle.domain.filing import ObservationKind
 from oracle.domain.lifecycle import FilingLife, LifeCycle, Resumption, advance, may_mint
 from oracle.domain.reporting import RecordedReport
+from oracle.domain.working_days import is_working_day
 from oracle.rules.case import SHANGHAI, Case
 from oracle.rules.changes import changed_areas
 from oracle.rules.life_events import life_after
@@ -197,6 +198,15 @@ POST: list[tuple[str, dict[str, Any], dict[str, Verdict], str]] = [
     ("major risk resolved", reports(RESOLVED), {}, "no report is overdue"),
     ("resolved tomorrow", reports(RESOLVED | {"resolvedOn": "2026-10-13"}), {"POST-1": FAIL}, "not resolved"),
 ]
+
+
+def test_post_1__first_year_the_calendar_does_not_hold__indeterminate_and_never_overdue() -> None:
+    # The State Council announces a year's holidays late in the year before, and the calendar follows.
+    year = next(year for year in range(2026, 2100) if is_working_day(date(year, 1, 4)) is None)
+    now = NOW + (date(year, 2, 1) - TODAY).days * 86_400
+    case = sample_case(reports(row("OTHER", f"{year - 1}-12-31")), now=now)
+    assert not_passed(case)["POST-1"] is UNSURE
+    assert "calendar" in explanation(case, "POST-1")
 
 
 @pytest.mark.parametrize(("changes", "expected", "words"), [pytest.param(*item[1:], id=item[0]) for item in POST])

@@ -512,7 +512,8 @@ def test_observe__every_exchange__stored_with_its_record(site: CsrcSite, source:
     ("changes", "problem"),
     (
         ({"base_url": "http://www.csrc.gov.cn"}, "must be https"),
-        ({"base_url": "https://user:pass@www.csrc.gov.cn"}, "scheme, host and perhaps port"),
+        ({"base_url": "https://user:pass@www.csrc.gov.cn"}, "holds a user name"),
+        ({"base_url": "https://www.csrc.gov.cn/csrc/"}, "scheme, host and perhaps port"),
         ({"table_channels": []}, "must name a channel"),
         ({"table_channels": ["../x"]}, "not a channel code"),
         ({"notice_title": "关于(.+)通知书"}, "has no group"),

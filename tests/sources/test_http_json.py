@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -215,11 +214,3 @@ def test_stated_in__any_bytes__stated_or_parse_error_and_never_filed(raw: bytes)
     except ParseError:
         return
     assert all(row.status is not LifeCycle.FILED for row in found)
-
-
-@pytest.mark.parametrize("piece", (b"[", b'{"data":', b'{"data":[', b'"\\u0061', b"1", b"\xef"))
-def test_stated_in__a_megabyte_of_one_thing__within_a_second(piece: bytes) -> None:
-    began = time.process_time()
-    with pytest.raises(ParseError):
-        stated_in(piece * (1_000_000 // len(piece)), CONFIG)
-    assert time.process_time() - began < 1

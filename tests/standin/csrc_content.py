@@ -59,6 +59,7 @@ class Item:
     page_title: str | None = None
     header: str | None = None
     table: tuple[str, tuple[tuple[tuple[str, str], ...], ...]] | None = None
+    layout: tuple[str, ...] = ()
     gone: bool = False
     linked: bool = True
     relative: bool = False
@@ -176,6 +177,7 @@ def _token_tables(state: dict[str, Any]) -> list[Item]:
                 published=f"{day} 17:00:00",
                 body="<p>附件：</p>" + "".join(f'<a href="{name}">其他</a>' for name in state.get("otherFiles", [])),
                 table=(sheet_title, rows),
+                layout=tuple(state.get("layout", [])) if index == 0 else (),
                 linked=state.get("linked", True),
             )
         )
@@ -332,8 +334,12 @@ def _chinese_date(day: str | None) -> str:
 
 
 @cache
-def table_xlsx(title: str, rows: tuple[tuple[tuple[str, str], ...], ...]) -> bytes:
-    """A status table: title, blank row, header of two rows with merged cells, rows; as the regulator lays it out."""
+def table_xlsx(title: str, rows: tuple[tuple[tuple[str, str], ...], ...], layout: tuple[str, ...] = ()) -> bytes:
+    """A status table: title, blank row, header of two rows with merged cells, rows; as the regulator lays it out.
+
+    `layout` names what has drifted: column-added, columns-swapped, header-moved, one-row-header, label-changed,
+    column-gone, serial-dates, companies-merged.
+    """
     workbook = Workbook()
     sheet = workbook.worksheets[0]
     labels = [
@@ -358,6 +364,73 @@ def table_xlsx(title: str, rows: tuple[tuple[tuple[str, str], ...], ...]) -> byt
     sheet.merge_cells("F3:G3")
     for column in "ABCDEHIJ":
         sheet.merge_cells(f"{column}3:{column}4")
+    for name in layout:
+        _DRIFTS[name](sheet)
     file = io.BytesIO()
     workbook.save(file)
     return file.getvalue()
+
+
+def _add_column(sheet: Any) -> None:
+    _unmerged(sheet)
+    sheet.insert_cols(3)
+    sheet["C3"] = "统一社会信用代码"
+    for row in range(5, sheet.max_row + 1):
+        sheet.cell(row, 3, "已备案")
+
+
+def _swap_columns(sheet: Any) -> None:
+    _unmerged(sheet)
+    for row in range(3, sheet.max_row + 1):
+        for left, right in ((2, 9), (3, 4)):
+            sheet.cell(row, left).value, sheet.cell(row, right).value = (
+                sheet.cell(row, right).value,
+                sheet.cell(row, left).value,
+            )
+
+
+def _move_header(sheet: Any) -> None:
+    _unmerged(sheet)
+    sheet.insert_rows(2, 5)
+    sheet["A3"] = "说明：本表每周更新"
+
+
+def _one_row_header(sheet: Any) -> None:
+    _unmerged(sheet)
+    sheet.delete_rows(4)
+
+
+def _unmerged(sheet: Any) -> None:
+    for merged in list(sheet.merged_cells.ranges):
+        sheet.unmerge_cells(str(merged))
+
+
+def _relabel(sheet: Any) -> None:
+    sheet["I3"] = "状态"
+
+
+def _drop_column(sheet: Any) -> None:
+    _unmerged(sheet)
+    sheet.delete_cols(9)
+
+
+def _serial_dates(sheet: Any) -> None:
+    for row in range(5, sheet.max_row + 1):
+        sheet.cell(row, 8, 46328)
+
+
+def _merge_companies(sheet: Any) -> None:
+    for column in "BCD":
+        sheet.merge_cells(f"{column}5:{column}{sheet.max_row}")
+
+
+_DRIFTS = {
+    "column-added": _add_column,
+    "columns-swapped": _swap_columns,
+    "header-moved": _move_header,
+    "one-row-header": _one_row_header,
+    "label-changed": _relabel,
+    "column-gone": _drop_column,
+    "serial-dates": _serial_dates,
+    "companies-merged": _merge_companies,
+}

@@ -218,7 +218,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         assert item.table is not None
         kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-        self._send(content.table_xlsx(*item.table), kind)
+        self._send(content.table_xlsx(*item.table, item.layout), kind)
 
     def _drip(self) -> None:
         """A byte of the header now and then: no single read takes long, the whole never ends."""

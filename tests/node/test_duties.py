@@ -13,12 +13,13 @@ from urllib.parse import quote
 
 import pytest
 
+from oracle.audit.replay import parse_decision, replay
 from oracle.chain.registry import Token
 from oracle.collector.node_client import NodeClient, NodeReply
 from oracle.collector.proposal import propose_approval, propose_update
 from oracle.domain.approval import FilingApproval, OnChainStatus, OperatorSignature, Tranche
-from oracle.domain.canonical import keccak256
-from oracle.domain.dossier import Dossier
+from oracle.domain.canonical import canonical_bytes, keccak256
+from oracle.domain.dossier import Dossier, parse_dossier
 from oracle.domain.filing import FilingQuery, Observation, ObservationKind
 from oracle.domain.filing_statement import FilingStatement, SignedStatement, statement_message
 from oracle.domain.lifecycle import LifeCycle
@@ -27,6 +28,7 @@ from oracle.errors import RefusedError
 from oracle.node.service import Node
 from oracle.node.startup import sweeping
 from oracle.rules.case import SHANGHAI
+from oracle.rules.decision_record import dossier_hashes
 from oracle.signing.eip712 import Domain, approval_digest
 from oracle.signing.keys import KeySigner
 from oracle.signing.personal_message import message_digest
@@ -467,3 +469,26 @@ def test_chain_down__recorded_and_stopped_off_chain__later_sent(world: World, tm
     assert status(world, number) is OnChainStatus.APPROVED
     first.duties.sweep(int(time.time()))
     assert status(world, number) is OnChainStatus.SUSPENDED
+
+
+def test_decisions__with_record_state_and_approved_dossier__are_made_again_byte_for_byte(world: World) -> None:
+    """Of everything above, and of a renewal that a declared change leaves alone."""
+    number = "国合函〔2026〕2090号"
+    dossier = approved(world, number)
+    assert send(world, number, statement(world, number, kind="CHANGE")).status == 201
+    renewal(world, dossier)
+    world.settle()
+    held = set()
+    node = world.nodes[0].node
+    for kept in node.database.decision_ids():
+        data = canonical_bytes(NodeClient(world.urls[0]).get(f"/v1/decisions/{kept}").content)
+        decision = parse_decision(data, what=str(kept))
+        dossiers = {}
+        for name in dossier_hashes(decision.document):
+            given = NodeClient(world.urls[0]).get(f"/v1/dossiers/{name}").content
+            dossiers[name] = parse_dossier(canonical_bytes(given), what=name)
+        again = replay(decision.document, dossiers)
+        assert again.differences == ()
+        assert canonical_bytes(again.document) == canonical_bytes(decision.document)
+        held |= {key for key in ("approved", "recorded", "state") if decision.document["case"].get(key)}
+    assert held == {"approved", "recorded", "state"}

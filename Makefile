@@ -13,7 +13,7 @@ TEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: help setup demo test lint bench serve brownie lock clean distclean
+.PHONY: help setup demo test lint bench prove serve brownie lock clean distclean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -42,6 +42,10 @@ bench: ## measurements, as JSON in bench/results/ (BENCH_ARGS=gas or sign for on
 	@tests/contracts/adapters/install.sh
 	@bench/peers/install.sh
 	@$(PY) scripts/bench.py $(BENCH_ARGS)
+
+prove: ## the contracts' proofs that take long (STEPS="forge coverage" to choose)
+	@scripts/bootstrap.sh project node
+	@scripts/prove.sh $(STEPS)
 
 serve: ## one oracle node (CONFIG=path/to/node.toml)
 ifndef CONFIG

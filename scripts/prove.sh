@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# The proof work of the contracts that takes too long for the tests.
+#
+#   scripts/prove.sh [forge] [coverage]      default: all steps, in this order
+#
+#   forge     fuzz tests with 10,000 runs each, invariants with 512 runs of 128 calls each (profile `slow` of foundry.toml)
+#   coverage  lines and branches of contracts/ that the forge tests reach: at least 99 % of each
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+FORGE=$(.venv/bin/python -c 'import sys; sys.path[0] = "."; from scripts.forge import find_forge; print(find_forge())')
+mkdir -p build/forge
+
+forge() { FOUNDRY_PROFILE=slow "$FORGE" test; }
+
+coverage() {
+  "$FORGE" coverage --report lcov --report-file build/forge/lcov.info >build/forge/coverage.log 2>&1 || {
+    tail -n 40 build/forge/coverage.log >&2
+    return 1
+  }
+  .venv/bin/python scripts/coverage_floor.py build/forge/lcov.info
+}
+
+[[ $# -gt 0 ]] || set -- forge coverage
+for step in "$@"; do
+  case $step in
+    forge | coverage) ;;
+    *) printf "prove: unknown step '%s' (forge, coverage)\n" "$step" >&2; exit 2 ;;
+  esac
+done
+for step in "$@"; do
+  started=$SECONDS
+  echo "== prove $step"
+  "$step"
+  echo "== prove $step: ok, $((SECONDS - started)) s"
+done

@@ -141,17 +141,11 @@ def compile_sources(
 
     What was compiled before, from the same text with the same settings, is taken from build/solc-cache/.
     """
-    outputs = ["abi", "evm.bytecode.object", "evm.deployedBytecode", "evm.methodIdentifiers", "storageLayout"]
-    job = {
-        "language": "Solidity",
-        "sources": dict(sources),
-        "settings": settings(remappings) | {"outputSelection": {"*": {"*": outputs}}},
-    }
+    job = _job(sources, remappings)
     compiler = find_compiler()
-    name = hashlib.sha256(json.dumps([SOLC_VERSION, job], sort_keys=True).encode()).hexdigest()
     CACHE.mkdir(parents=True, exist_ok=True)
-    kept = CACHE / f"{name}.json"
-    with (CACHE / f"{name}.lock").open("w") as lock:
+    kept = kept_at(sources, remappings)
+    with kept.with_suffix(".lock").open("w") as lock:
         # Parallel test workers want the same at the same time; one compiles, the others wait.
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.is_file():
@@ -160,6 +154,23 @@ def compile_sources(
             temporary.replace(kept)
     contracts: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
     return contracts
+
+
+def kept_at(
+    sources: Mapping[str, Mapping[str, str]], remappings: Mapping[str, str] = REMAPPINGS, folder: Path = CACHE
+) -> Path:
+    """Where `compile_sources` keeps what it makes of these sources."""
+    job = _job(sources, remappings)
+    return folder / f"{hashlib.sha256(json.dumps([SOLC_VERSION, job], sort_keys=True).encode()).hexdigest()}.json"
+
+
+def _job(sources: Mapping[str, Mapping[str, str]], remappings: Mapping[str, str]) -> dict[str, Any]:
+    outputs = ["abi", "evm.bytecode.object", "evm.deployedBytecode", "evm.methodIdentifiers", "storageLayout"]
+    return {
+        "language": "Solidity",
+        "sources": dict(sources),
+        "settings": settings(remappings) | {"outputSelection": {"*": {"*": outputs}}},
+    }
 
 
 def _run(compiler: Path, job: Mapping[str, Any]) -> dict[str, Any]:

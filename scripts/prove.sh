@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # The proof work of the contracts that takes too long for the tests.
 #
-#   scripts/prove.sh [forge] [coverage]      default: all steps, in this order
+#   scripts/prove.sh [forge] [coverage] [mutation]      default: all steps, in this order
 #
 #   forge     fuzz tests with 10,000 runs each, invariants with 512 runs of 128 calls each (profile `slow` of foundry.toml)
 #   coverage  lines and branches of contracts/ that the forge tests reach: at least 99 % of each
+#   mutation  a small change of FilingRegistry, OracleCommittee or PackedState that no test notices must be explained
+#             (docs/security/mutation.md); every mutant, which takes long: `scripts/mutate.py --sample` tries fewer
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -21,11 +23,13 @@ coverage() {
   .venv/bin/python scripts/coverage_floor.py build/forge/lcov.info
 }
 
-[[ $# -gt 0 ]] || set -- forge coverage
+mutation() { .venv/bin/python scripts/mutate.py; }
+
+[[ $# -gt 0 ]] || set -- forge coverage mutation
 for step in "$@"; do
   case $step in
-    forge | coverage) ;;
-    *) printf "prove: unknown step '%s' (forge, coverage)\n" "$step" >&2; exit 2 ;;
+    forge | coverage | mutation) ;;
+    *) printf "prove: unknown step '%s' (forge, coverage, mutation)\n" "$step" >&2; exit 2 ;;
   esac
 done
 for step in "$@"; do

@@ -1,6 +1,6 @@
 """Reads forge's lcov file: lines and branches of contracts/ that tests reach; 1 if fewer than 99 % of either.
 
-python scripts/coverage_floor.py build/forge/lcov.info [--write docs/security/coverage.md]
+python -m scripts.coverage_floor build/forge/lcov.info [--write docs/security/coverage.md]
 """
 
 from __future__ import annotations

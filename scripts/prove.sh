@@ -20,7 +20,7 @@ coverage() {
     tail -n 40 build/forge/coverage.log >&2
     return 1
   }
-  .venv/bin/python scripts/coverage_floor.py build/forge/lcov.info
+  .venv/bin/python -m scripts.coverage_floor build/forge/lcov.info
 }
 
 mutation() { .venv/bin/python scripts/mutate.py; }

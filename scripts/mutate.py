@@ -1,8 +1,9 @@
 """Mutation testing of the contracts: which small changes of the source does no test notice?
 
     python scripts/mutate.py                     every mutant
-    python scripts/mutate.py --sample 100 --seed 7    so many, chosen by that seed
+    python scripts/mutate.py --sample 100 --seed 7    the first so many, in the random order of that seed
     python scripts/mutate.py --only contracts/PackedState.sol
+    python scripts/mutate.py --match OracleCommittee._counts
     python scripts/mutate.py --again             only those that survived the last run here
     python scripts/mutate.py --list              the mutants' ids, without running anything
     python scripts/mutate.py --json FILE         what became of each, as JSON
@@ -163,9 +164,11 @@ def _refuse_errors(answer: Mapping[str, Any]) -> None:
         raise MutationError(f"the sources do not compile:\n{errors[0]}")
 
 
-def _sample(found: Sequence[Mutant], size: int, seed: int) -> list[Mutant]:
-    chosen = set(random.Random(seed).sample(range(len(found)), min(size, len(found))))  # noqa: S311 - no secret
-    return [mutant for at, mutant in enumerate(found) if at in chosen]
+def in_order_of(seed: int, found: Sequence[Mutant]) -> list[Mutant]:
+    """The mutants in a random order. The first so many are a fair sample, also of a run that was broken off."""
+    order = list(found)
+    random.Random(seed).shuffle(order)  # noqa: S311 - no secret
+    return order
 
 
 @dataclass
@@ -189,7 +192,13 @@ class Bench:
             (self.folder / name).symlink_to((ROOT / name).resolve())
         # What forge, and Python for the version, call instead of the compiler: hands over to the one that is loaded.
         command = self.folder / "tools" / "solc"
-        command.write_text(_HAND_OVER.format(version=str(ROOT / "tools" / "solc"), socket=str(self.compiler.socket)))
+        command.write_text(
+            _HAND_OVER.format(
+                python=Path(sys.executable).resolve(),
+                version=str(ROOT / "tools" / "solc"),
+                socket=str(self.compiler.socket),
+            )
+        )
         command.chmod(0o755)
         (self.folder / "build" / "solc-cache").mkdir(parents=True)
         _, self.original = compile_project()
@@ -301,7 +310,7 @@ class Bench:
         raise MutationError(f"the Python tests did not run:\n{printed[-2000:]}")
 
 
-_HAND_OVER = """#!/usr/bin/env -S python3 -I -S
+_HAND_OVER = """#!{python} -IS
 import os, socket, sys
 if "--version" in sys.argv:
     os.execv({version!r}, [{version!r}, "--version"])
@@ -407,8 +416,9 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     parser = argparse.ArgumentParser(description="Mutation testing of the contracts.")
     parser.add_argument("--only", metavar="FILE", choices=SOURCES, action="append", help="mutants of this source only")
-    parser.add_argument("--sample", metavar="N", type=int, help="only N mutants, chosen at random")
-    parser.add_argument("--seed", metavar="S", type=int, default=1, help="of the choice (default 1)")
+    parser.add_argument("--match", metavar="TEXT", help="mutants with this in their id only")
+    parser.add_argument("--sample", metavar="N", type=int, help="only the first N mutants")
+    parser.add_argument("--seed", metavar="S", type=int, default=1, help="of the order (default 1)")
     parser.add_argument("--minutes", metavar="M", type=float, default=600.0, help="begin no mutant after so long")
     parser.add_argument("--again", action="store_true", help="only those that survived the last run here")
     parser.add_argument("--list", action="store_true", help="print the ids and run nothing")
@@ -429,23 +439,21 @@ def _run(options: argparse.Namespace) -> int:
         everything = find_mutants(compiler)
     found = [mutant for mutant in everything if not options.only or mutant.source in options.only]
     verdicts: dict[str, str] = {}
+    if options.match:
+        found = [mutant for mutant in found if options.match in mutant.id]
     if options.again:
         verdicts = _last_run()
         found = [mutant for mutant in found if verdicts.get(mutant.id) == SURVIVED]
-    if options.sample is not None:
-        found = _sample(found, options.sample, options.seed)
+    order = in_order_of(options.seed, found)[: options.sample]
     if options.list:
-        print("\n".join(mutant.id for mutant in found))
+        print("\n".join(mutant.id for mutant in order))
         return 0
-    share = f"{len(found)} of {len(everything)} mutants"
+    share = f"{len(order)} of {len(everything)} mutants"
     if options.sample is not None:
         share += f", chosen by seed {options.seed}"
     print(share, flush=True)
     started = time.monotonic()
     until = started + 60 * options.minutes
-    order = list(found)
-    # What is done when a run is broken off is a fair sample.
-    random.Random(options.seed).shuffle(order)  # noqa: S311 - no secret
     for count, (mutant, verdict) in enumerate(judge_all(order, options.workers, until), 1):
         verdicts[mutant.id] = verdict
         if verdict == SURVIVED or count % 25 == 0:
@@ -459,7 +467,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.json:
         options.json.write_text(json.dumps(verdicts, indent=2, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
     if options.write:
-        REPORT.write_text(report(everything, verdicts, explained), encoding="utf-8")
+        REPORT.write_text(report(everything, verdicts, explained, options.seed), encoding="utf-8")
     lines = complaints(verdicts, [mutant.id for mutant in everything], explained)
     for line in lines:
         print(f"mutate: {line}", file=sys.stderr)
@@ -493,7 +501,7 @@ def table(everything: Sequence[Mutant], verdicts: Mapping[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def report(everything: Sequence[Mutant], verdicts: Mapping[str, str], explained: Mapping[str, str]) -> str:
+def report(everything: Sequence[Mutant], verdicts: Mapping[str, str], explained: Mapping[str, str], seed: int) -> str:
     """docs/security/mutation.md."""
     by_why: dict[str, list[str]] = {}
     for mutant in everything:
@@ -503,11 +511,19 @@ def report(everything: Sequence[Mutant], verdicts: Mapping[str, str], explained:
     counts = Counter(verdicts[mutant.id] for mutant in everything if mutant.id in verdicts)
     killed = counts[BY_FORGE] + counts[BY_WALKS] + counts[BY_PYTHON]
     live = killed + counts[SURVIVED]
+    share = (
+        "All were judged."
+        if judged == len(everything)
+        else (
+            f"Judged were {judged} ({100 * judged / len(everything):.1f} %), the first in the random order of "
+            f"seed {seed}; of the others nothing is known."
+        )
+    )
     parts = [
         _HEAD,
         table(everything, verdicts),
-        f"\nJudged: {judged} of {len(everything)} mutants. Of the {live} that compile to other code, tests notice "
-        f"{killed} ({100 * killed / max(live, 1):.1f} %); the other {counts[SURVIVED]} are below.\n",
+        f"\n{len(everything)} mutants. {share} Of the {live} judged that compile to other code, tests notice {killed} "
+        f"({100 * killed / max(live, 1):.1f} %); the other {counts[SURVIVED]} are below.\n",
         "\n## Survivors\n",
     ]
     for why, names in sorted(by_why.items()):

@@ -271,7 +271,7 @@ class Bench:
             "sources": _sources_in(self.folder),
             "settings": settings()
             | {
-                # Through the intermediate representation it would take ten times as long.
+                # Through the intermediate representation it takes three times as long.
                 "viaIR": False,
                 "metadata": {"appendCBOR": False, "bytecodeHash": "none"},
                 "outputSelection": {
@@ -541,9 +541,10 @@ exchanged, a value replaced by zero or the greatest, an operand left out, an ope
 enumeration, a conversion eight bits wider or narrower, and the like in assembly.
 
 Stillborn are those that do not compile; equivalent those of which the optimizer makes the very code of the original.
-The others are tried on the forge tests (fast profile, fixed seed), then on the Python tests of the contracts with the
-deployed settings, then on forge's random walks (invariants, the walk that reaches everything). What survives must be
-explained in `mutation_survivors.json`, or the step fails.
+The others are tried on the forge tests (fast profile, fixed seed), then on the Python tests of the contracts (optimized
+as what is deployed, but not through the intermediate representation), then on forge's random walks (invariants, the
+walk that reaches everything). Tests that compare the very code or its gas take no part. What survives must be explained
+in `mutation_survivors.json`, or the step `mutation` of `make prove` fails.
 
 """
 

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Gate} from "./Gate.sol";
+import {IFilingRegistry as R} from "../../../contracts/interfaces/IFilingRegistry.sol";
 
 /// @dev Rules that a single changed term would break and that no other test would notice; found by mutation testing.
 contract Edges is Gate {
@@ -46,5 +47,35 @@ contract Edges is Gate {
         same(registry.countsUntil(_pool[2]), 0, "the own seat was closed");
         same(registry.countsUntil(_pool[3]), until, "the own seat is open");
         same(registry.countsUntil(_pool[1]), type(uint64).max, "a current operator");
+    }
+
+    /// @dev A mint that is refused says of which filing, and with which values.
+    function test_a_refused_mint_names_the_filing_and_its_values() external {
+        address token = address(this);
+        uint64 start = uint64(vm.getBlockTimestamp());
+        R.FilingApproval memory a = _approvalOf(FILING, token, 100, 6, 1);
+        a.validAfter = start + 10;
+        registry.approve(a, _signed(registry.approvalDigest(a)));
+        vm.expectRevert(abi.encodeWithSelector(R.FilingNotStarted.selector, FILING, start + 10, start));
+        registry.consume(1);
+        vm.warp(a.validUntil);
+        vm.expectRevert(abi.encodeWithSelector(R.FilingExpired.selector, FILING, a.validUntil, a.validUntil));
+        registry.consume(1);
+        vm.warp(start + 10);
+        registry.consume(60);
+        vm.expectRevert(abi.encodeWithSelector(R.CapExceeded.selector, token, 41, 40));
+        registry.consume(41);
+        vm.prank(_pool[0]);
+        registry.suspend(FILING, "reason");
+        vm.expectRevert(abi.encodeWithSelector(R.FilingIsSuspended.selector, FILING));
+        registry.consume(1);
+        _update(FILING, R.FilingStatus.Revoked, 0, 3);
+        vm.expectRevert(abi.encodeWithSelector(R.FilingIsFinal.selector, FILING, R.FilingStatus.Revoked));
+        registry.consume(1);
+    }
+
+    /// @dev The test itself stands for the token.
+    function decimals() external pure returns (uint8) {
+        return 6;
     }
 }

@@ -129,7 +129,12 @@ def test_complaints__unexplained_stale_and_killed__are_named() -> None:
 
 @pytest.mark.parametrize(("verdict", "code"), ((SURVIVED, 1), (BY_FORGE, 0)))
 def test_run__a_mutant_that_no_test_notices__fails_and_is_named(
-    verdict: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    verdict: str,
+    code: int,
+    tiny: list[Mutant],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     judged: list[Mutant] = []
 
@@ -141,6 +146,7 @@ def test_run__a_mutant_that_no_test_notices__fails_and_is_named(
     monkeypatch.setattr(mutate, "read_explained", lambda: read_explained(tmp_path / "explained.json"))
     monkeypatch.setattr(mutate, "RESULTS", tmp_path / "results.json")
     monkeypatch.setattr(mutate, "judge_all", judge_all)
+    monkeypatch.setattr(mutate, "find_mutants", lambda _: tiny)
     told = tmp_path / "told.json"
     assert mutate.main(["--sample", "2", "--seed", "5", "--json", str(told)]) == code
     assert len(judged) == 2

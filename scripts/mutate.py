@@ -544,7 +544,8 @@ Stillborn are those that do not compile; equivalent those of which the optimizer
 The others are tried on the forge tests (fast profile, fixed seed), then on the Python tests of the contracts (optimized
 as what is deployed, but not through the intermediate representation), then on forge's random walks (invariants, the
 walk that reaches everything). Tests that compare the very code or its gas take no part. What survives must be explained
-in `mutation_survivors.json`, or the step `mutation` of `make prove` fails.
+in `mutation_survivors.json`, or the step `mutation` of `make prove` fails. After tests are added, `--again` tries only
+what survived before; the other verdicts stand from that run.
 
 """
 

@@ -43,7 +43,7 @@ bench: ## measurements, as JSON in bench/results/ (BENCH_ARGS=gas or sign for on
 	@bench/peers/install.sh
 	@$(PY) scripts/bench.py $(BENCH_ARGS)
 
-prove: ## the contracts' proofs that take long (STEPS="forge coverage" to choose)
+prove: ## the contracts' proofs that take long (STEPS="forge coverage mutation" to choose)
 	@scripts/bootstrap.sh project node
 	@scripts/prove.sh $(STEPS)
 

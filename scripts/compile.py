@@ -145,18 +145,11 @@ def compile_sources(
     Only for the sources named by `wanted`: making code of what they import takes most of the time.
     What was compiled before, from the same text with the same settings, is taken from build/solc-cache/.
     """
-    evm = ["evm.bytecode.object", "evm.deployedBytecode", "evm.methodIdentifiers"]
-    outputs = ["abi", *evm, "storageLayout", "devdoc", "userdoc"]
-    job = {
-        "language": "Solidity",
-        "sources": dict(sources),
-        "settings": settings(remappings) | {"outputSelection": {name: {"*": outputs} for name in wanted}},
-    }
+    job = _job(sources, remappings, wanted)
     compiler = find_compiler()
-    name = hashlib.sha256(json.dumps([SOLC_VERSION, job], sort_keys=True).encode()).hexdigest()
     CACHE.mkdir(parents=True, exist_ok=True)
-    kept = CACHE / f"{name}.json"
-    with (CACHE / f"{name}.lock").open("w") as lock:
+    kept = kept_at(sources, remappings, wanted=wanted)
+    with kept.with_suffix(".lock").open("w") as lock:
         # Parallel test workers want the same at the same time; one compiles, the others wait.
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.is_file():
@@ -165,6 +158,30 @@ def compile_sources(
             temporary.replace(kept)
     contracts: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
     return contracts
+
+
+def kept_at(
+    sources: Mapping[str, Mapping[str, str]],
+    remappings: Mapping[str, str] = REMAPPINGS,
+    *,
+    wanted: Iterable[str] = ("*",),
+    folder: Path = CACHE,
+) -> Path:
+    """Where `compile_sources` keeps what it makes of these sources."""
+    job = _job(sources, remappings, wanted)
+    return folder / f"{hashlib.sha256(json.dumps([SOLC_VERSION, job], sort_keys=True).encode()).hexdigest()}.json"
+
+
+def _job(
+    sources: Mapping[str, Mapping[str, str]], remappings: Mapping[str, str], wanted: Iterable[str]
+) -> dict[str, Any]:
+    evm = ["evm.bytecode.object", "evm.deployedBytecode", "evm.methodIdentifiers"]
+    outputs = ["abi", *evm, "storageLayout", "devdoc", "userdoc"]
+    return {
+        "language": "Solidity",
+        "sources": dict(sources),
+        "settings": settings(remappings) | {"outputSelection": {name: {"*": outputs} for name in wanted}},
+    }
 
 
 def _run(compiler: Path, job: Mapping[str, Any]) -> dict[str, Any]:

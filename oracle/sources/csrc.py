@@ -97,7 +97,7 @@ class CsrcConfig(Wording):
 
     @model_validator(mode="after")
     def _addresses(self) -> Self:
-        base = check_address(self.base_url)
+        base = check_address("base_url", self.base_url)
         if base.query or base.fragment or base.path not in ("", "/"):
             raise ValueError("baseUrl is scheme, host and perhaps port, e.g. https://www.csrc.gov.cn")
         if not self.table_channels and not self.notice_channels:

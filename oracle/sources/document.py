@@ -54,7 +54,7 @@ class Located(Fetching):
         if (self.path is None) == (self.url is None):
             raise ValueError("give exactly one of path and url")
         if self.url is not None:
-            check_address(self.url)
+            check_address("url", self.url)
         return self
 
 
@@ -69,16 +69,17 @@ class Document:
     http_status: int | None = None
 
 
-def check_address(url: str) -> httpx2.URL:
-    """The address in its parts. ValueError if it is not https (http to this machine), or holds a user name."""
+def check_address(key: str, url: str) -> httpx2.URL:
+    """The address in its parts. ValueError that names `key` if it is not https (http to this machine), or holds a user
+    name."""
     try:
         parsed = httpx2.URL(url)
     except httpx2.InvalidURL as error:
-        raise ValueError(f"not an address: {error}") from None
+        raise ValueError(f"{key} is no address: {error}") from None
     if parsed.userinfo:
-        raise ValueError("the address holds a user name or password: name a variable that holds it instead")
+        raise ValueError(f"{key} holds a user name or password: name a variable that holds it instead")
     if not parsed.host or (parsed.scheme != "https" and not (parsed.scheme == "http" and parsed.host in LOOPBACK)):
-        raise ValueError("the address must be https (http only to this machine)")
+        raise ValueError(f"{key} must be https (http only to this machine)")
     return parsed
 
 

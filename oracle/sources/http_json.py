@@ -55,7 +55,7 @@ class HttpJsonConfig(Fetching, Vocabulary):
         parts = urlsplit(self.url)
         if "{" in parts.netloc or re.sub(r"\{(number|name|uscc)\}", "", self.url).count("{"):
             raise ValueError("url may hold {number}, {name} and {uscc}, and only after the host")
-        check_address(re.sub(r"[{}]", "", self.url))
+        check_address("url", re.sub(r"[{}]", "", self.url))
         unknown = set(self.fields_) - set(FIELDS)
         missing = set(_NEEDED) - set(self.fields_)
         if unknown or missing:

@@ -53,7 +53,7 @@ class SignedFileConfig(NamedFile):
         if not self.minisign_keys and not self.signers:
             raise ValueError("minisignKeys or signers must name somebody")
         if self.url and self.signature:
-            check_address(self.signature)
+            check_address("signature", self.signature)
         return self
 
     def places(self) -> tuple[tuple[str | None, str | None], tuple[str | None, str | None]]:

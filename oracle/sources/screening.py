@@ -69,7 +69,7 @@ class ScreeningConfig(NamedFile):
         if self.signature is not None and not self.signed:
             raise ValueError("signature needs minisignKeys or signers")
         if self.url and self.signature:
-            check_address(self.signature)
+            check_address("signature", self.signature)
         return self
 
     @property

@@ -283,7 +283,8 @@ def text_of(data: bytes) -> str:
     """All a file says, its markup and escapes resolved, to look for what a record claims to have read there."""
     text = data.decode("utf-8", "replace")
     plain = re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text)
-    return text + re.sub("<[^>]*>", "", text) + plain + plain.replace('""', '"')
+    unescaped = re.sub(r'\\(["\\/])', r"\1", plain)
+    return text + re.sub("<[^>]*>", "", text) + plain + plain.replace('""', '"') + unescaped
 
 
 def holds(data: bytes, number: str | None, name: str | None) -> bool:

@@ -105,11 +105,15 @@ def taken() -> Iterator[tuple[int, ...]]:
         for port in (ports := (8545, 8701)):
             holder = stack.enter_context(socket.socket())
             holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                holder.bind(("127.0.0.1", port))
-                holder.listen()
-            except OSError:  # taken by another program: as good
-                continue
+            end = time.monotonic() + 120
+            while True:
+                try:
+                    holder.bind(("127.0.0.1", port))
+                    break
+                except OSError:  # taken by another test's world, which may end while the demo runs
+                    assert time.monotonic() < end, f"port {port} is held by another program"
+                    time.sleep(0.5)
+            holder.listen()
         yield ports
 
 

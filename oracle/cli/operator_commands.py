@@ -215,6 +215,7 @@ def evaluate(ctx: click.Context, config: Path, file: Path, as_json: bool) -> Non
     from oracle.rules.case import Case, query_for
     from oracle.rules.table import evaluate as evaluate_rules
     from oracle.rules.table import ruleset_hash
+    from oracle.signing.keys import stated_address
     from oracle.store.evidence_place import open_evidence
 
     settings = load_config(config)
@@ -228,12 +229,15 @@ def evaluate(ctx: click.Context, config: Path, file: Path, as_json: bool) -> Non
     evidence = open_evidence(settings.store.evidence, base=settings.base)
     query = query_for(dossier)
     seen = [item for source in make_sources(settings, evidence) for item in source.observe(query)]
+    address = stated_address(settings.path(settings.key.keystore))
     case = Case(
         dossier=dossier,
         policy=settings.policy,
         now=int(datetime.now(UTC).timestamp()),
         observations=tuple(seen),
         tranches=tranches,
+        # Who would sign, as far as it can be told without the password; only GOV-1 asks.
+        signers=() if address is None else (settings.name, address),
     )
     verdicts = evaluate_rules(case)
     content = {
@@ -248,7 +252,7 @@ def evaluate(ctx: click.Context, config: Path, file: Path, as_json: bool) -> Non
         content,
         [
             *verdict_lines(rows),
-            "every rule passes" if verdicts.all_pass else f"{len(verdicts.not_passed)} rules do not pass",
+            "every rule passes" if verdicts.all_pass else f"rules that do not pass: {len(verdicts.not_passed)}",
         ],
     )
     if not verdicts.all_pass:

@@ -9,11 +9,12 @@ from typing import Protocol, cast
 
 import coincurve
 from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
+from eth_utils.address import to_checksum_address
 
 from oracle.errors import FilingGateError, InputError
 from oracle.signing.recovery import address_of, recover
 
-__all__ = ["KeySigner", "Signer", "load_keystore", "new_keystore"]
+__all__ = ["KeySigner", "Signer", "load_keystore", "new_keystore", "stated_address"]
 
 
 class Signer(Protocol):
@@ -105,3 +106,13 @@ def load_keystore(path: Path, password: str) -> KeySigner:
             where=str(path),
             remedy="check the variable or file that holds the password" if wrong else "restore the keystore",
         ) from None
+
+
+def stated_address(path: Path) -> str | None:
+    """The address that a keystore v3 file says it holds, in EIP-55 form, unproved. None if it says none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        address = str(content["address"]).lower().removeprefix("0x")
+        return str(to_checksum_address("0x" + address))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oracle.errors import InputError
-from oracle.signing.keys import KeySigner, load_keystore, new_keystore
+from oracle.signing.keys import KeySigner, load_keystore, new_keystore, stated_address
 from oracle.signing.recovery import SECP256K1_HALF_ORDER, InvalidSignature, recover
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -76,6 +76,15 @@ def test_keystore__of_eth_account__opens(tmp_path: Path) -> None:
     path = tmp_path / "theirs.json"
     path.write_text(json.dumps(Account.encrypt(b"\x07" * 32, "x", kdf="pbkdf2", iterations=2)))
     assert load_keystore(path, "x").address == Account.from_key(b"\x07" * 32).address
+
+
+def test_stated_address__of_a_keystore__is_its_key_s_and_of_anything_else_none(tmp_path: Path) -> None:
+    made = new_keystore(tmp_path / "key.json", "geheim", light=True)
+    assert stated_address(tmp_path / "key.json") == made.address
+    for number, content in enumerate(("", "[]", "{}", '{"address": "0x12"}', '{"address": null}', "\x80")):
+        (tmp_path / str(number)).write_text(content, encoding="utf-8")
+        assert stated_address(tmp_path / str(number)) is None
+    assert stated_address(tmp_path / "missing") is None
 
 
 def test_new_keystore__file_exists__is_never_overwritten(tmp_path: Path) -> None:

@@ -70,3 +70,12 @@ def test_halmos__checks__each_has_its_weakening() -> None:
         for name in re.findall(r"^    function (check_\w+)\(", path.read_text(encoding="utf-8"), re.M)
     ]
     assert sorted(there) == sorted(one.check for one in WEAKENINGS)
+
+
+def test_halmos__slots_of_the_checks__are_those_of_the_committed_layout() -> None:
+    text = (ROOT / "tests/contracts/symbolic/FilingRegistryCheck.sol").read_text(encoding="utf-8")
+    layout = json.loads((ROOT / "tests/contracts/storage_layout.json").read_text(encoding="utf-8"))
+    slots = {entry["label"]: entry["slot"] for entry in layout["FilingRegistry"]["storage"]}
+    named = dict(re.findall(r"constant (\w+)_SLOT = (\d+);", text))
+    labels = {"MEMBERS": "_members", "TRANCHES": "_tranches", "FILINGS": "_filings", "NAMES": "_filingOfKey"}
+    assert named == {name: slots[label] for name, label in labels.items()}

@@ -26,9 +26,9 @@ contract FilingRegistryCheck is Solver {
 
     /// @dev From the committed storage layout; that they are right is asserted with the views.
     uint256 private constant MEMBERS_SLOT = 35;
-    uint256 private constant TRANCHES_SLOT = 39;
-    uint256 private constant FILINGS_SLOT = 40;
-    uint256 private constant NAMES_SLOT = 41;
+    uint256 private constant TRANCHES_SLOT = 37;
+    uint256 private constant FILINGS_SLOT = 38;
+    uint256 private constant NAMES_SLOT = 39;
 
     address private constant OWNER = address(0xA11CE);
     address private constant OPERATOR = address(0xB0B);

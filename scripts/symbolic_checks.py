@@ -285,7 +285,13 @@ def sound() -> dict[str, dict[str, Any]]:
             raise CheckError(f"{name}: was not run")
         _, ended, stuck = one["num_paths"]
         if one["exitcode"] != PASS or stuck or one["num_bounded_loops"] or not ended:
-            raise CheckError(f"{name}: does not hold, or not to the end: {json.dumps(one)}")
+            values = {
+                row["variable_name"]: row["value"] for row in (one["models"] or [{"model": {}}])[0]["model"].values()
+            }
+            raise CheckError(
+                f"{name}: does not hold, or not to the end: exit code {one['exitcode']}, paths {one['num_paths']}, "
+                f"bounded loops {one['num_bounded_loops']}; the first counterexample: {json.dumps(values)[:1000]}"
+            )
         print(f"holds: {name}: {ended} paths, {one['time'][0]:.2f} s", flush=True)
     return found
 

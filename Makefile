@@ -70,4 +70,4 @@ clean: ## removes what was built and cached, keeps the environments
 	@find oracle scripts tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 distclean: clean ## removes the environments too
-	@rm -rf .venv .venv-brownie .venv-proof node_modules tests/contracts/adapters/node_modules .solcx
+	@rm -rf .venv .venv-brownie .venv-proof node_modules tests/contracts/adapters/node_modules bench/peers/node_modules .solcx

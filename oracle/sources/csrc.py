@@ -39,9 +39,9 @@ from oracle.sources.csrc_requests import (
 )
 from oracle.sources.csrc_table import StatusRow, names_in, parse_table, table_date
 from oracle.sources.csrc_wording import Wording
-from oracle.sources.document import LOOPBACK, check_address
+from oracle.sources.document import LOOPBACK, Fetching, check_address
 from oracle.sources.docx_text import docx_lines
-from oracle.sources.http_capture import Exchange, FetchError, HttpCapture, HttpLimits, origin
+from oracle.sources.http_capture import Exchange, FetchError, HttpCapture, origin
 from oracle.sources.parse_error import ParseError
 from oracle.sources.published_values import parse_published, published_day
 
@@ -55,7 +55,7 @@ _UNKNOWN_STATE = "the vocabulary does not know {!r}: add it to [vocabulary] once
 T = TypeVar("T")
 
 
-class CsrcConfig(Wording):
+class CsrcConfig(Wording, Fetching):
     """One site of the regulator's system, and how to read it. Times in seconds, sizes in bytes.
 
     No channel is known for token filings (regulation 3.1), so `table_channels` and `notice_channels` have no default.
@@ -71,16 +71,10 @@ class CsrcConfig(Wording):
     list_page_path: Text = "/csrc/{code}/common_list.shtml"
     #: Evidence level of what is seen (regulation 7a: 3 = official publication).
     level: int = Field(default=3, ge=0, le=4)
-    timeout_seconds: float = Field(default=10.0, gt=0, le=120)
-    deadline_seconds: float = Field(default=30.0, gt=0, le=600)
-    max_bytes: int = Field(default=20_000_000, gt=0)
     max_pages: int = Field(default=60, gt=0, le=1000)
     page_size: int = Field(default=18, gt=0, le=100)
     #: Notices and withdrawals opened in one visit; more than this is a FAILURE.
     max_details: int = Field(default=60, gt=0, le=1000)
-    attempts: int = Field(default=3, ge=1, le=10)
-    backoff_seconds: float = Field(default=0.5, ge=0, le=60)
-    user_agent: Text = "filing-gate"
     #: Lists of supplement requests; only the newest `max_supplements` are opened.
     supplement_channels: list[Text] = []
     max_supplements: int = Field(default=8, gt=0, le=200)
@@ -135,17 +129,6 @@ class CsrcConfig(Wording):
         hosts = {origin(self.base_url), *(host.lower() for host in self.allowed_hosts)}
         same_scheme = parsed.scheme == httpx2.URL(self.base_url).scheme
         return same_scheme and len(url) <= _LONGEST_URL and not parsed.userinfo and origin(url) in hosts
-
-    def limits(self) -> HttpLimits:
-        """The bounds of one visit."""
-        return HttpLimits(
-            timeout=self.timeout_seconds,
-            deadline=self.deadline_seconds,
-            max_bytes=self.max_bytes,
-            attempts=self.attempts,
-            backoff=self.backoff_seconds,
-            user_agent=self.user_agent,
-        )
 
 
 class CsrcSource:

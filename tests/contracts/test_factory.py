@@ -70,7 +70,9 @@ def test_deploy_all__after_the_addresses_were_signed__approval_and_mint_pass(gat
     gate.send(factory.functions.deployAll(given, SALT))
     gate.send(gate.approve(approval, signatures))
     for address in addresses:
-        gate.send(gate.mint(1, gate.chain.contract("AssetBackedToken", address)), gate.issuer)
+        token = gate.chain.contract("AssetBackedToken", address)
+        gate.send(gate.mint(1, token), gate.issuer)
+        assert token.functions.totalSupply().call() == 1
 
 
 def test_predict__any_value_changed__another_address(gate: Gate, factory: Contract) -> None:

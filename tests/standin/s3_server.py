@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
+
+from tests.standin.local_server import LocalServer
 
 __all__ = ["ACCESS_KEY", "SECRET_KEY", "S3Server"]
 
@@ -112,35 +113,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
 
-class S3Server(ThreadingHTTPServer):
+class S3Server(LocalServer):
     """Use as a context manager. `objects` are what is kept, `requests` what was asked so far."""
 
-    daemon_threads = True
-    block_on_close = False
-
     def __init__(self, bucket: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.bucket = bucket
         self.objects: dict[str, bytes] = {}
         self.requests: list[str] = []
         self.fault: str | None = None
         self.lock = threading.Lock()
-        self.stopping = threading.Event()
-        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-
-    @property
-    def endpoint(self) -> str:
-        """http://127.0.0.1:port."""
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stopping.set()
-        self.shutdown()
-        self.server_close()
-        self._thread.join(timeout=5)

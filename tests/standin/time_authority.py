@@ -10,7 +10,7 @@ import hashlib
 import subprocess
 import threading
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
+
+from tests.standin.local_server import LocalServer
 
 __all__ = ["POLICY", "TimeAuthority"]
 
@@ -58,7 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
             case "huge":
                 body = b"\x30" * 5_000_000
             case "slow":
-                authority.stopping.wait(10)
+                self.server.stopping.wait(10)
             case "busy":
                 status = 503
             case "refused":
@@ -78,9 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
 
-class _Site(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
+class _Site(LocalServer):
     authority: TimeAuthority
 
 
@@ -92,31 +92,26 @@ class TimeAuthority:
         folder.mkdir(parents=True, exist_ok=True)
         self.fault: str | None = None
         self.questions: list[tuple[str, bytes]] = []
-        self.stopping = threading.Event()
         self.roots = self._certificates()
         (folder / "ts.cnf").write_text(_CONFIG.format(folder=folder, policy=POLICY))
         (folder / "serial").write_text("01\n")
         self._lock = threading.Lock()
-        self._site = _Site(("127.0.0.1", 0), _Handler)
+        self._site = _Site(_Handler)
         self._site.authority = self
-        self._thread = threading.Thread(target=self._site.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     @property
     def url(self) -> str:
         """http://127.0.0.1:port/tsr."""
-        return f"http://127.0.0.1:{self._site.server_address[1]}/tsr"
+        return f"{self._site.endpoint}/tsr"
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._site.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stopping.set()
-        self._site.shutdown()
-        self._site.server_close()
-        self._thread.join(timeout=5)
+        self._site.__exit__(kind, error, trace)
 
     def answer(self, question: bytes) -> bytes:
         """What `openssl ts` answers, or what the fault makes of it."""

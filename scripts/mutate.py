@@ -5,6 +5,7 @@
     python scripts/mutate.py --only contracts/PackedState.sol
     python scripts/mutate.py --match OracleCommittee._counts
     python scripts/mutate.py --again             only those that survived the last run here
+    python scripts/mutate.py --continue          only those that the last run here did not come to
     python scripts/mutate.py --list              the mutants' ids, without running anything
     python scripts/mutate.py --json FILE         what became of each, as JSON
     python scripts/mutate.py --write             docs/security/mutation.md
@@ -37,6 +38,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -92,8 +94,11 @@ BY_PYTHON = "killed by Python"
 SURVIVED = "survived"
 VERDICTS = (STILLBORN, EQUIVALENT, BY_FORGE, BY_WALKS, BY_PYTHON, SURVIVED)
 
-_FORGE_SECONDS = 120.0
-_PYTHON_SECONDS = 300.0
+#: A mutant that loops is noticed by the time its tests compute, which does not depend on what else the machine does.
+_FORGE_CPU_SECONDS = 120
+_PYTHON_CPU_SECONDS = 300
+#: One that merely waits.
+_WAIT_SECONDS = 1_800.0
 
 
 class MutationError(Exception):
@@ -227,12 +232,12 @@ class Bench:
         finally:
             path.write_text(text, encoding="utf-8")
 
-    def _run(self, command: Sequence[str | Path], seconds: float) -> tuple[int | None, str]:
+    def _run(self, command: Sequence[str | Path], cpu_seconds: int) -> tuple[int | None, str]:
         """Exit code, None if it took too long, and what was printed."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("FOUNDRY_", "DAPP_"))}
         environment["FOUNDRY_LINT_LINT_ON_BUILD"] = "false"
         process = subprocess.Popen(
-            command,
+            ["prlimit", f"--cpu={cpu_seconds}", "--", *command],
             cwd=self.folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -241,12 +246,12 @@ class Bench:
             text=True,
         )
         try:
-            printed, _ = process.communicate(timeout=seconds)
+            printed, _ = process.communicate(timeout=_WAIT_SECONDS)
         except subprocess.TimeoutExpired:
             process.terminate()
             process.communicate()
             return None, ""
-        return process.returncode, printed
+        return None if process.returncode in (-signal.SIGXCPU, -signal.SIGKILL) else process.returncode, printed
 
     def _forge(self, directed: bool) -> str:
         # Inputs that failed with another mutant must not help with this one.
@@ -254,7 +259,7 @@ class Bench:
         choice = "--no-match-contract" if directed else "--match-contract"
         code, printed = self._run(
             [find_forge(), "test", "--dynamic-test-linking", "--fail-fast", "--threads", "1", choice, _WALKS],
-            _FORGE_SECONDS,
+            _FORGE_CPU_SECONDS,
         )
         if code == 0:
             return SURVIVED
@@ -301,7 +306,7 @@ class Bench:
 
     def _python(self) -> str:
         code, printed = self._run(
-            [".venv/bin/python", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-x", *PYTHON_TESTS], _PYTHON_SECONDS
+            [".venv/bin/python", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-x", *PYTHON_TESTS], _PYTHON_CPU_SECONDS
         )
         if code == 0:
             return SURVIVED
@@ -421,6 +426,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", metavar="S", type=int, default=1, help="of the order (default 1)")
     parser.add_argument("--minutes", metavar="M", type=float, default=600.0, help="begin no mutant after so long")
     parser.add_argument("--again", action="store_true", help="only those that survived the last run here")
+    parser.add_argument("--continue", dest="go_on", action="store_true", help="only those the last run did not come to")
     parser.add_argument("--list", action="store_true", help="print the ids and run nothing")
     parser.add_argument("--workers", metavar="N", type=int, choices=(1, 2), default=2, help="1 or 2 (default 2)")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write what became of each mutant")
@@ -444,7 +450,11 @@ def _run(options: argparse.Namespace) -> int:
     if options.again:
         verdicts = _last_run()
         found = [mutant for mutant in found if verdicts.get(mutant.id) == SURVIVED]
-    order = in_order_of(options.seed, found)[: options.sample]
+    if options.go_on:
+        verdicts = _last_run()
+        found = [mutant for mutant in found if mutant.id not in verdicts]
+    wanted = set(found)
+    order = [mutant for mutant in in_order_of(options.seed, everything) if mutant in wanted][: options.sample]
     if options.list:
         print("\n".join(mutant.id for mutant in order))
         return 0
@@ -458,8 +468,7 @@ def _run(options: argparse.Namespace) -> int:
         verdicts[mutant.id] = verdict
         if verdict == SURVIVED or count % 25 == 0:
             print(f"[{count}/{len(order)}, {time.monotonic() - started:.0f} s] {verdict}: {mutant.id}", flush=True)
-        if count % 25 == 0:
-            _keep_results(verdicts)
+        _keep_results(verdicts)
     _keep_results(verdicts)
     seconds = time.monotonic() - started
     print(table(everything, verdicts), end="")
@@ -483,9 +492,9 @@ def _last_run() -> dict[str, str]:
     try:
         kept = json.loads(RESULTS.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise MutationError("--again needs a run before it: run without it first") from None
+        raise MutationError("--again and --continue need a run before them: run without them first") from None
     if kept["sources"] != fingerprint():
-        raise MutationError("the contracts changed since the last run: run without --again")
+        raise MutationError("the contracts changed since the last run: run without --again and --continue")
     verdicts: dict[str, str] = kept["verdicts"]
     return verdicts
 
@@ -545,7 +554,7 @@ The others are tried on the forge tests (fast profile, fixed seed), then on the 
 as what is deployed, but not through the intermediate representation), then on forge's random walks (invariants, the
 walk that reaches everything). Tests that compare the very code or its gas take no part. What survives must be explained
 in `mutation_survivors.json`, or the step `mutation` of `make prove` fails. After tests are added, `--again` tries only
-what survived before; the other verdicts stand from that run.
+what survived before; the other verdicts stand from that run. A run that was broken off goes on with `--continue`.
 
 """
 

@@ -96,7 +96,7 @@ VERDICTS = (STILLBORN, EQUIVALENT, BY_FORGE, BY_WALKS, BY_PYTHON, SURVIVED)
 
 #: A mutant that loops is noticed by the time its tests compute, which does not depend on what else the machine does.
 _FORGE_CPU_SECONDS = 120
-_PYTHON_CPU_SECONDS = 300
+_PYTEST_CPU_SECONDS = 300
 #: One that merely waits.
 _WAIT_SECONDS = 1_800.0
 
@@ -306,7 +306,7 @@ class Bench:
 
     def _python(self) -> str:
         code, printed = self._run(
-            [".venv/bin/python", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-x", *PYTHON_TESTS], _PYTHON_CPU_SECONDS
+            [".venv/bin/python", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-x", *PYTHON_TESTS], _PYTEST_CPU_SECONDS
         )
         if code == 0:
             return SURVIVED

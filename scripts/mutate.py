@@ -306,7 +306,8 @@ class Bench:
 
     def _python(self) -> str:
         code, printed = self._run(
-            [".venv/bin/python", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-x", *PYTHON_TESTS], _PYTEST_CPU_SECONDS
+            [".venv/bin/python", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-x", *PYTHON_TESTS],
+            _PYTEST_CPU_SECONDS,
         )
         if code == 0:
             return SURVIVED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -11,23 +11,42 @@ from web3 import Web3
 
 from oracle.audit.history import Call
 from oracle.chain.events import Event, decode_call
-from oracle.chain.rpc import chain_faults, raw_call
+from oracle.chain.raw_rpc import Call as RpcCall
+from oracle.chain.raw_rpc import RawRpc
+from oracle.chain.rpc import chain_faults
+from oracle.chain.views import view
 from oracle.errors import UnreachableError
 
-__all__ = ["ChainReader"]
+__all__ = ["Asked", "ChainReader"]
+
+
+#: (address, function, arguments)
+Asked = tuple[str, str, tuple[Any, ...]]
 
 
 class ChainReader:
-    """Reads a chain up to the block that was the newest when it was made: `last`, with its hash `last_hash`."""
+    """Reads a chain up to the block that was the newest when it was made: `last`, with its hash `last_hash`.
 
-    def __init__(self, w3: Web3, registry: str) -> None:
+    With several nodes it is the newest that all of them have. `differs` hears of what they tell differently.
+    """
+
+    def __init__(
+        self,
+        w3: Web3,
+        registry: str,
+        others: Sequence[Web3] = (),
+        differs: Callable[[str, RpcCall], None] = lambda _node, _call: None,
+    ) -> None:
         self.w3 = w3
         self._registry = registry.lower()
         self._url = str(getattr(w3.provider, "endpoint_uri", ""))
+        self.rpc = RawRpc([str(getattr(one.provider, "endpoint_uri", "")) for one in (w3, *others)], differs=differs)
         self._times: dict[int, int] = {}
         self._transactions: dict[str, dict[str, Any] | None] = {}
         self._calls: dict[str, list[Call]] = {}
-        newest = self._header("latest")
+        with chain_faults(self._url):
+            heads = [int(number, 16) for number in self.rpc.each("eth_blockNumber", [])]
+        newest = self._header(hex(min(heads)))
         with chain_faults(self._url):
             self.last, self.last_hash = int(newest["number"], 16), str(newest["hash"])
             self._times[self.last] = int(newest["timestamp"], 16)
@@ -36,10 +55,10 @@ class ChainReader:
     def chain_id(self) -> int:
         """The chain's id."""
         with chain_faults(self._url):
-            return int(raw_call(self.w3, "eth_chainId", []), 16)
+            return int(self.rpc.call("eth_chainId", []), 16)
 
     def _header(self, block: str) -> dict[str, Any]:
-        header = raw_call(self.w3, "eth_getBlockByNumber", [block, False])
+        header = self.rpc.call("eth_getBlockByNumber", [block, False], _of_header)
         if not isinstance(header, dict):
             raise UnreachableError(f"the node has no block {block}", remedy="ask an archive node")
         return header
@@ -60,21 +79,74 @@ class ChainReader:
                 self._times[block] = int(header["timestamp"], 16)
         return self._times[block]
 
+    def logs(self, addresses: Sequence[str], first: int, last: int) -> Any:
+        """What `eth_getLogs` gives of these addresses in blocks first to last."""
+        wanted = {"address": list(addresses), "fromBlock": hex(first), "toBlock": hex(last)}
+        return self.rpc.call("eth_getLogs", [wanted], _of_logs)
+
+    def prefetch(self, blocks: Iterable[int], transactions: Iterable[str]) -> None:
+        """Read the times of blocks, and transactions, with few requests; what was read before is forgotten."""
+        self._times = {self.last: self._times[self.last]}
+        self._transactions.clear()
+        self._calls.clear()
+        numbers = [number for number in dict.fromkeys(blocks) if number != self.last]
+        hashes = list(dict.fromkeys(transactions))
+        headers = self.rpc.batch([("eth_getBlockByNumber", [hex(number), False]) for number in numbers], _of_header)
+        with chain_faults(self._url):
+            self._times |= {
+                number: int(header["timestamp"], 16) for number, header in zip(numbers, headers, strict=True)
+            }
+        found = self.rpc.batch([("eth_getTransactionByHash", [name]) for name in hashes], _of_transaction)
+        for name, transaction in zip(hashes, found, strict=True):
+            self._transactions[name] = transaction if isinstance(transaction, dict) else None
+
+    def hash_of(self, block: int) -> str:
+        """A block's hash."""
+        with chain_faults(self._url):
+            return str(self._header(hex(block))["hash"])
+
     def code_of(self, address: str) -> bytes:
         """Runtime code at the last block."""
         with chain_faults(self._url):
-            return bytes.fromhex(raw_call(self.w3, "eth_getCode", [address, hex(self.last)])[2:])
+            return bytes.fromhex(self.rpc.call("eth_getCode", [address, hex(self.last)])[2:])
+
+    def codes_of(self, addresses: Sequence[str]) -> list[bytes]:
+        """Runtime code of several accounts at the last block."""
+        with chain_faults(self._url):
+            return [
+                bytes.fromhex(code[2:])
+                for code in self.rpc.batch([("eth_getCode", [address, hex(self.last)]) for address in addresses])
+            ]
+
+    def views(self, contract: str, asked: Sequence[Asked]) -> list[tuple[Any, ...] | str]:
+        """What views of contracts answer at the last block; words where one answers nothing that fits.
+
+        contract: whose ABI; asked: (address, function, arguments) each.
+        """
+        calls = [
+            ("eth_call", [{"to": address, "data": view(contract, function).data(*arguments)}, hex(self.last)])
+            for address, function, arguments in asked
+        ]
+        found: list[tuple[Any, ...] | str] = []
+        with chain_faults(self._url):
+            for (_, function, _), answer in zip(asked, self.rpc.batch(calls, strict=False), strict=True):
+                if isinstance(answer, UnreachableError):
+                    found.append(f"unreadable: {answer.what}")
+                    continue
+                values = view(contract, function).answer(answer)
+                found.append(f"unreadable: {answer[:80]}" if values is None else values)
+        return found
 
     def transaction(self, tx_hash: str) -> dict[str, Any] | None:
         """A transaction as the node gives it, None if it knows none."""
         if tx_hash not in self._transactions:
-            found = raw_call(self.w3, "eth_getTransactionByHash", [tx_hash])
+            found = self.rpc.call("eth_getTransactionByHash", [tx_hash], _of_transaction)
             self._transactions[tx_hash] = found if isinstance(found, dict) else None
         return self._transactions[tx_hash]
 
     def created(self, tx_hash: str) -> tuple[str, int] | None:
         """Address of the contract that a transaction created, and in which block; None if it created none."""
-        receipt = raw_call(self.w3, "eth_getTransactionReceipt", [tx_hash])
+        receipt = self.rpc.call("eth_getTransactionReceipt", [tx_hash], _of_receipt)
         if not isinstance(receipt, dict) or not receipt.get("contractAddress"):
             return None
         with chain_faults(self._url):
@@ -99,7 +171,7 @@ class ChainReader:
             frames = [transaction]
         else:
             try:
-                frames = list(self._frames(raw_call(self.w3, "debug_traceTransaction", [tx_hash, _CALL_TRACER])))
+                frames = list(self._frames(self.rpc.first("debug_traceTransaction", [tx_hash, _CALL_TRACER])))
             except UnreachableError:
                 return []
         with chain_faults(self._url):
@@ -115,9 +187,9 @@ class ChainReader:
         """
         question = _IS_VALID + encode(["bytes32", "bytes"], [digest, signature])
         try:
-            if raw_call(self.w3, "eth_getCode", [operator, hex(block)]) in ("0x", "0x0"):
+            if self.rpc.call("eth_getCode", [operator, hex(block)]) in ("0x", "0x0"):
                 return False
-            answer = raw_call(self.w3, "eth_call", [{"to": operator, "data": "0x" + question.hex()}, hex(block)])
+            answer = self.rpc.call("eth_call", [{"to": operator, "data": "0x" + question.hex()}, hex(block)])
         except UnreachableError as error:
             return error.what
         return bool(answer == "0x" + _IS_VALID.ljust(32, b"\0").hex())
@@ -133,6 +205,30 @@ class ChainReader:
                 if frame["type"] == "CALL" and frame["to"].lower() == self._registry:
                     yield frame
                 pending += reversed(frame.get("calls") or [])
+
+
+# What nodes have to agree on: the rest of an answer is theirs (some add fields).
+
+
+def _picked(found: Any, keys: tuple[str, ...]) -> Any:
+    return tuple(found.get(key) for key in keys) if isinstance(found, dict) else found
+
+
+def _of_header(found: Any) -> Any:
+    return _picked(found, ("number", "hash", "timestamp"))
+
+
+def _of_transaction(found: Any) -> Any:
+    return _picked(found, ("hash", "blockHash", "from", "to", "input"))
+
+
+def _of_receipt(found: Any) -> Any:
+    return _picked(found, ("contractAddress", "blockNumber", "status"))
+
+
+def _of_logs(found: Any) -> Any:
+    keys = ("address", "topics", "data", "blockNumber", "transactionHash", "transactionIndex", "logIndex")
+    return [_picked(one, keys) for one in found] if isinstance(found, list) else found
 
 
 _CALL_TRACER = {"tracer": "callTracer"}

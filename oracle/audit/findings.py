@@ -23,6 +23,7 @@ FINDINGS: dict[str, tuple[str, str]] = {
     "SIGNATURE-ORDER": ("critical", "signatures are not strictly ascending by operator"),
     "SIGNATURE-SEAT": ("critical", "an operator and one whom it replaced both signed one change"),
     "SIGNATURE-INVALID": ("critical", "a signature is not the named operator's over this change"),
+    "SIGNATURE-SECOND": ("critical", "eth-account recovers another signer than our own code"),
     "SIGNATURE-STRANGER": ("critical", "a signature is by nobody of the committee"),
     "SEQUENCE": ("critical", "a filing's sequence did not grow by one"),
     "WINDOW": ("critical", "an approval's window is empty, past, or longer than the registry allows"),
@@ -45,6 +46,8 @@ FINDINGS: dict[str, tuple[str, str]] = {
     "TOKEN-UNLISTED": ("high", "an approval names a token that the deployment file does not"),
     "TOKEN-DECIMALS": ("high", "a token's decimals are not those of the approval or of the deployment file"),
     "BALANCE": ("critical", "an account gave more of a token than it ever received"),
+    "ROLE-STATE": ("critical", "who holds a role of a token is not who its events say"),
+    "NODES-DIFFER": ("critical", "two nodes tell different things of the same chain"),
     "LOG-UNREADABLE": ("critical", "a log bears an event's name with values that don't fit it"),
     "CREATION": ("high", "the registry was not created as the deployment file says, or not by this build's code"),
     "REGISTRY-IMMUTABLES": ("critical", "a value built into the registry's code is not the one of the deployment"),
@@ -95,6 +98,9 @@ class AuditReport:
     tokens: list[dict[str, Any]] = field(default_factory=list)
     last_block_hash: str | None = None
     committee: dict[str, Any] = field(default_factory=dict)
+    #: Calls that need a right, as their events tell, and how many more there were than are listed.
+    privileged: list[dict[str, Any]] = field(default_factory=list)
+    privileged_omitted: int = 0
 
     @property
     def clean(self) -> bool:
@@ -119,5 +125,7 @@ class AuditReport:
             "committee": self.committee,
             "filings": self.filings,
             "tokens": self.tokens,
+            "privileged": self.privileged,
+            "privilegedOmitted": self.privileged_omitted,
             "findings": [finding.as_json() for finding in self.findings],
         }

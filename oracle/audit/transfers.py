@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from oracle.audit.findings import AuditFinding, AuditReport
@@ -21,30 +22,33 @@ class TransferHistory:
     token: str
     minted: int = 0
     burned: int = 0
+    #: What each transaction that is not yet settled minted, and its block.
     minted_in: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     blocks: dict[str, int] = field(default_factory=dict)
-    _balances: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    balances: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     _overdrawn: set[str] = field(default_factory=set)
 
-    def replay(self, transfers: list[Event]) -> None:
-        """Apply all transfers of the token."""
-        self.report.counted("BALANCE")
+    def replay(self, transfers: Iterable[Event]) -> None:
+        """Apply transfers of the token, the next ones in chain order."""
         for event in transfers:
+            self.report.counted("BALANCE")
             giver, taker, value = event.values["from"], event.values["to"], event.values["value"]
-            self.blocks[event.transaction] = event.block
             if giver == ZERO_ADDRESS:
                 self.minted += value
                 self.minted_in[event.transaction] += value
+                self.blocks[event.transaction] = event.block
             else:
                 self._take(event, giver, value)
             if taker == ZERO_ADDRESS:
                 self.burned += value
             else:
-                self._balances[taker] += value
+                self.balances[taker] += value
 
     def _take(self, event: Event, giver: str, value: int) -> None:
-        had = self._balances[giver]
-        self._balances[giver] = had - value
+        had = self.balances[giver]
+        self.balances[giver] = had - value
+        if had == value:
+            del self.balances[giver]
         if value > had and giver not in self._overdrawn:
             self._overdrawn.add(giver)
             self.report.findings.append(
@@ -58,8 +62,11 @@ class TransferHistory:
                 )
             )
 
-    def against(self, consumed: dict[str, int]) -> None:
-        """Every transaction must mint exactly what it consumed: `consumed` maps transactions to base units."""
+    def against(self, consumed: Mapping[str, int]) -> None:
+        """Every transaction must mint exactly what it consumed: `consumed` maps transactions to base units.
+
+        Settles the transactions applied since this was called last: all logs of each must have been applied.
+        """
         for transaction in [*self.minted_in, *(one for one in consumed if one not in self.minted_in)]:
             self.report.counted("MINT-UNCOVERED")
             expected, found = consumed.get(transaction, 0), self.minted_in.get(transaction, 0)
@@ -74,3 +81,14 @@ class TransferHistory:
                         transaction,
                     )
                 )
+        self.minted_in.clear()
+        self.blocks.clear()
+
+    def as_state(self) -> tuple[int, int, dict[str, int], set[str]]:
+        """What a checkpoint keeps; every transaction must be settled."""
+        return self.minted, self.burned, dict(self.balances), self._overdrawn
+
+    def take(self, state: tuple[int, int, dict[str, int], set[str]]) -> None:
+        """Go on from a checkpoint."""
+        self.minted, self.burned, balances, self._overdrawn = state
+        self.balances.update(balances)

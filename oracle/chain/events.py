@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -10,18 +10,27 @@ from typing import Any
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_utils.abi import collapse_if_tuple
-from eth_utils.address import to_checksum_address
 from web3 import Web3
 
+from oracle.chain.abi_words import NotPlain, decoder_of
 from oracle.chain.artifacts import abi
 from oracle.chain.rpc import chain_faults, raw_call
+from oracle.domain.address import eip55
 from oracle.domain.canonical import keccak256
 from oracle.errors import UnreachableError
 
-__all__ = ["Event", "decode_call", "read_events"]
+__all__ = ["Event", "decode_call", "decode_log", "log_windows", "read_events"]
 
-#: Blocks asked for at once; halved when a node refuses.
+#: Blocks asked for at once in the beginning, and at most.
 WINDOW = 5_000
+MOST_BLOCKS = 1_000_000
+
+#: An answer with fewer logs lets the window grow, one with more lets it shrink.
+FEW_LOGS = 1_000
+MANY_LOGS = 8_000
+
+#: So many answers after a refusal a greater window is tried again.
+GROW_AFTER = 16
 
 
 @dataclass(frozen=True)
@@ -42,48 +51,78 @@ class Event:
         return self.block, self.log_index
 
 
+class _Shape:
+    """How one event of the ABI is read: from its topics, and from its data."""
+
+    def __init__(self, entry: dict[str, Any]) -> None:
+        self.name = str(entry["name"])
+        indexed = [item for item in entry["inputs"] if item["indexed"]]
+        plain = [item for item in entry["inputs"] if not item["indexed"]]
+        self._topics = [(item["name"], _presented(item["type"]), *_decoders([item])) for item in indexed]
+        self._names = [(item["name"], _presented(item["type"])) for item in plain]
+        self._plain, self._any = _decoders(plain)
+
+    def values(self, topics: list[str], data: str) -> dict[str, Any] | None:
+        """The named values, or None if the log only shares the event's signature: other fields may be indexed."""
+        try:
+            values = {
+                name: present(_either(plain, any_, bytes.fromhex(topic[2:]))[0])
+                for (name, present, plain, any_), topic in zip(self._topics, topics[1:], strict=True)
+            }
+            rest = _either(self._plain, self._any, bytes.fromhex(data[2:]))
+        except (DecodingError, ValueError):
+            return None
+        for (name, present), value in zip(self._names, rest, strict=True):
+            values[name] = present(value)
+        return values
+
+
+Decode = Callable[[bytes], tuple[Any, ...]]
+
+
+def _decoders(items: list[dict[str, Any]]) -> tuple[Decode, Decode]:
+    """The quick decoder of what the compiler encodes, and the one that judges any bytes."""
+    types = [collapse_if_tuple(item) for item in items]
+    return decoder_of(items), lambda data: tuple(decode(types, data))
+
+
+def _either(plain: Decode, any_: Decode, data: bytes) -> tuple[Any, ...]:
+    try:
+        return plain(data)
+    except NotPlain:
+        return any_(data)
+
+
+def _presented(kind: str) -> Callable[[Any], Any]:
+    if kind == "address":
+        return lambda value: eip55(bytes.fromhex(value[2:]))
+    if kind == "address[]":
+        return lambda value: [eip55(bytes.fromhex(item[2:])) for item in value]
+    return lambda value: value
+
+
 @cache
-def _event_types(contract: str) -> dict[str, dict[str, Any]]:
+def _event_types(contract: str) -> dict[str, _Shape]:
     found = {}
     for entry in abi(contract):
         if entry["type"] == "event":
             types = ",".join(collapse_if_tuple(item) for item in entry["inputs"])
-            found["0x" + keccak256(f"{entry['name']}({types})".encode()).hex()] = entry
+            found["0x" + keccak256(f"{entry['name']}({types})".encode()).hex()] = _Shape(entry)
     return found
 
 
-def _value(kind: str, value: Any) -> Any:
-    if kind == "address":
-        return str(to_checksum_address(value))
-    if kind == "address[]":
-        return [str(to_checksum_address(item)) for item in value]
-    return value
+def decode_log(contract: str, log: dict[str, Any]) -> tuple[Event, bool] | None:
+    """The event and whether its values fit the ABI (if not, it has none); None for an event of another name.
 
-
-def _values(entry: dict[str, Any], log: dict[str, Any]) -> dict[str, Any] | None:
-    """The named values, or None if the log only shares the event's signature: other fields may be indexed."""
-    try:
-        indexed = [item for item in entry["inputs"] if item["indexed"]]
-        plain = [item for item in entry["inputs"] if not item["indexed"]]
-        values = {
-            item["name"]: _value(item["type"], decode([item["type"]], bytes.fromhex(topic[2:]))[0])
-            for item, topic in zip(indexed, log["topics"][1:], strict=True)
-        }
-        decoded = decode([collapse_if_tuple(item) for item in plain], bytes.fromhex(log["data"][2:]))
-    except (DecodingError, ValueError):
+    `log` is an object of `eth_getLogs`; KeyError, TypeError or ValueError if it is none.
+    """
+    shape = _event_types(contract).get(log["topics"][0]) if log["topics"] else None
+    if shape is None:
         return None
-    return values | {item["name"]: _value(item["type"], value) for item, value in zip(plain, decoded, strict=True)}
-
-
-def _decoded(contract: str, log: dict[str, Any]) -> tuple[Event, bool] | None:
-    """The event and whether its values fit the ABI (if not, it has none); None for an event of another name."""
-    entry = _event_types(contract).get(log["topics"][0]) if log["topics"] else None
-    if entry is None:
-        return None
-    values = _values(entry, log)
+    values = shape.values(log["topics"], log["data"])
     event = Event(
-        entry["name"],
-        str(to_checksum_address(log["address"])),
+        shape.name,
+        eip55(bytes.fromhex(log["address"][2:])),
         values or {},
         int(log["blockNumber"], 16),
         log["transactionHash"],
@@ -93,21 +132,35 @@ def _decoded(contract: str, log: dict[str, Any]) -> tuple[Event, bool] | None:
     return event, values is not None
 
 
-def _windows(w3: Web3, wanted: dict[str, Any], first: int, last: int) -> Iterator[dict[str, Any]]:
-    start, width = first, min(WINDOW, max(1, last - first + 1))
+def log_windows(
+    ask: Callable[[int, int], Any], first: int, last: int
+) -> Iterator[tuple[int, int, list[dict[str, Any]]]]:
+    """(first block, last block, logs) until all blocks are read; `ask` gives the logs of blocks from … to ….
+
+    The window halves when the node refuses it and grows again while answers are small: nodes bound the blocks of a
+    question, the logs of an answer, or both. UnreachableError if a single block is refused.
+    """
+    start, width, most, taken = first, WINDOW, MOST_BLOCKS, 0
     while start <= last:
         end = min(start + width - 1, last)
         try:
-            logs = raw_call(w3, "eth_getLogs", [{**wanted, "fromBlock": hex(start), "toBlock": hex(end)}])
+            logs = ask(start, end)
         except UnreachableError:
-            if width == 1:
+            if start == end:
                 raise
-            width = max(1, width // 2)
+            most = width = max(1, (end - start + 1) // 2)
+            taken = 0
             continue
         if not isinstance(logs, list):
             raise TypeError("the logs are no list")
-        yield from logs
-        start = end + 1
+        yield start, end, logs
+        start, taken = end + 1, taken + 1
+        if taken == GROW_AFTER:  # what was refused may have been too much at that moment only
+            most, taken = min(most * 2, MOST_BLOCKS), 0
+        if len(logs) < FEW_LOGS:
+            width = min(width * 2, most)
+        elif len(logs) > MANY_LOGS:
+            width = max(1, width // 2)
 
 
 def read_events(
@@ -132,9 +185,13 @@ def read_events(
         return found
     if topics is not None:
         wanted["topics"] = topics
+
+    def ask(start: int, end: int) -> Any:
+        return raw_call(w3, "eth_getLogs", [{**wanted, "fromBlock": hex(start), "toBlock": hex(end)}])
+
     with chain_faults(str(getattr(w3.provider, "endpoint_uri", ""))):
-        for log in _windows(w3, wanted, first, last):
-            decoded = _decoded(contract, log)
+        for log in (log for _, _, logs in log_windows(ask, first, last) for log in logs):
+            decoded = decode_log(contract, log)
             if decoded is None:
                 continue
             event, fits = decoded
@@ -152,21 +209,23 @@ def read_events(
 
 
 @cache
-def _functions(contract: str) -> dict[bytes, dict[str, Any]]:
+def _functions(contract: str) -> dict[bytes, tuple[str, Decode, Decode]]:
     found = {}
     for entry in abi(contract):
         if entry["type"] == "function":
             types = ",".join(collapse_if_tuple(item) for item in entry["inputs"])
-            found[keccak256(f"{entry['name']}({types})".encode())[:4]] = entry
+            selector = keccak256(f"{entry['name']}({types})".encode())[:4]
+            found[selector] = (str(entry["name"]), *_decoders(entry["inputs"]))
     return found
 
 
 def decode_call(contract: str, data: bytes) -> tuple[str, tuple[Any, ...]] | None:
     """Function name and arguments of call data, or None if it is no call of this contract."""
-    entry = _functions(contract).get(data[:4])
-    if entry is None:
+    found = _functions(contract).get(data[:4])
+    if found is None:
         return None
+    name, plain, any_ = found
     try:
-        return entry["name"], decode([collapse_if_tuple(item) for item in entry["inputs"]], data[4:])
+        return name, _either(plain, any_, data[4:])
     except DecodingError:
         return None

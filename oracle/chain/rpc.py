@@ -23,7 +23,7 @@ from web3.exceptions import (
 from oracle.chain.revert import explain_revert
 from oracle.errors import InputError, RefusedError, UnreachableError
 
-__all__ = ["chain_faults", "connect", "raw_call", "shown_url"]
+__all__ = ["chain_faults", "connect", "raw_call", "shown_url", "without_keys"]
 
 
 #: A path segment or query value shorter than this is no access key, but a word like `rpc` or `v3`.
@@ -49,7 +49,7 @@ def shown_url(url: str) -> str:
     return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
 
 
-def _without_keys(message: str, url: str) -> str:
+def without_keys(message: str, url: str) -> str:
     """What a node said, cut to 200 characters, without what its URL keeps secret: some nodes quote their own path."""
     parts = _split(url)
     if parts is not None:
@@ -64,7 +64,7 @@ def _without_keys(message: str, url: str) -> str:
 def _message(error: Web3RPCError, url: str) -> str:
     answer: Any = error.rpc_response
     fault = answer.get("error") if isinstance(answer, dict) else None
-    return _without_keys(str(fault.get("message") if isinstance(fault, dict) else error.message), url)
+    return without_keys(str(fault.get("message") if isinstance(fault, dict) else error.message), url)
 
 
 @contextmanager
@@ -74,7 +74,7 @@ def chain_faults(url: str) -> Iterator[None]:
         yield
     except (ContractCustomError, ContractLogicError) as error:
         data = error.data if isinstance(error.data, str) else None
-        reason = explain_revert(data) if data else _without_keys(error.message or "reverted without a reason", url)
+        reason = explain_revert(data) if data else without_keys(error.message or "reverted without a reason", url)
         raise RefusedError(reason, where="contract", details={"revertData": data}) from None
     except BadFunctionCallOutput:
         raise UnreachableError(
@@ -150,5 +150,5 @@ def raw_call(w3: Web3, method: str, params: list[Any]) -> Any:
         error: Any = answer["error"]
     message = str(error.get("message", "") if isinstance(error, dict) else error)
     raise UnreachableError(
-        f"{method} failed: {_without_keys(message, url)}", where=shown_url(url), remedy="try another node"
+        f"{method} failed: {without_keys(message, url)}", where=shown_url(url), remedy="try another node"
     )

@@ -2,31 +2,77 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from oracle.cli.options import deployment_of, deployment_option, rpc_option
+from oracle.cli.options import deployment_of, deployment_option, rpcs_option
 from oracle.cli.output import emit, json_option, progress, table
+
+if TYPE_CHECKING:
+    from oracle.audit.chain_audit import Progress
 
 __all__ = ["audit"]
 
 
+@contextmanager
+def replaying() -> Iterator[Callable[[Progress], None]]:
+    """A progress bar on stderr while blocks are replayed, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with click.progressbar(length=1, label="blocks", file=sys.stderr, show_pos=False) as bar:
+
+        def advance(far: Progress) -> None:
+            bar.length = max(1, far.last - far.first + 1)
+            bar.label = f"block {far.block - 1}, {far.events} events"
+            bar.update(far.block - far.first - bar.pos)
+
+        yield advance
+
+
+def _rights(report: dict[str, Any]) -> list[str]:
+    """Who owns the registry and who may do what with a token, as the events give it."""
+    pending = report["committee"].get("pending", [])
+    lines = [f"owner of the registry {report['committee'].get('owner')}; announced changes {len(pending)}"]
+    for row in pending:
+        lines.append("  " + ", ".join(f"{key} {value}" for key, value in row.items() if value is not None))
+    for token in report["tokens"]:
+        lines.append(f"roles of {token['token']}")
+        lines += table([[role, ", ".join(who)] for role, who in token["roles"].items()], indent="  ")
+    calls = len(report["privileged"]) + report["privilegedOmitted"]
+    return [*lines, f"privileged calls {calls}: see `privileged` in --json"]
+
+
 @click.command()
-@rpc_option
+@rpcs_option
 @deployment_option
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Keep what was replayed in FILE, and go on from there if it exists.",
+)
 @json_option
 @click.pass_context
-def audit(ctx: click.Context, rpc: str, deployment: Path | None, as_json: bool) -> None:
+def audit(
+    ctx: click.Context, rpcs: tuple[str, ...], deployment: Path | None, resume: Path | None, as_json: bool
+) -> None:
     """Replay registry and tokens from the chain, recover every signature, recompute totals, compare with the state.
 
-    Trusts no operator: needs only a node of the chain and the deployment file. Exits 1 on any deviation.
+    Trusts no operator: needs only a node of the chain and the deployment file. Give --rpc once for each of several
+    nodes, and what they tell is compared. Exits 1 on any deviation.
     """
     from oracle.audit.chain_audit import audit_chain
     from oracle.chain.rpc import connect
 
-    w3 = connect(rpc)
-    report = audit_chain(w3, deployment_of(deployment, w3), progress)
+    nodes = [connect(rpc) for rpc in rpcs]
+    with replaying() as advanced:
+        report = audit_chain(nodes, deployment_of(deployment, nodes[0]), progress, resume=resume, advanced=advanced)
     lines = [
         f"registry {report.registry} on chain {report.chain_id}, blocks {report.first_block} to {report.last_block}"
     ]
@@ -41,6 +87,7 @@ def audit(ctx: click.Context, rpc: str, deployment: Path | None, as_json: bool) 
             + (f", transaction {finding.transaction}" if finding.transaction else "")
         )
         lines.append(f"  expected {finding.expected}; found {finding.found}")
+    lines += _rights(report.as_json())
     lines.append("clean: no deviation" if report.clean else f"{len(report.findings)} deviations")
     emit(as_json, report.as_json(), lines)
     if not report.clean:

@@ -37,6 +37,7 @@ __all__ = [
     "read_dossier",
     "url_without_secret",
     "rpc_option",
+    "rpcs_option",
     "sender_of",
 ]
 
@@ -83,6 +84,17 @@ rpc_option = click.option(
     show_envvar=True,
     metavar="URL",
     help="HTTP address of an Ethereum node.",
+)
+rpcs_option = click.option(
+    "--rpc",
+    "rpcs",
+    multiple=True,
+    required=True,
+    callback=lambda _, __, values: tuple(_http_url(value, "--rpc") for value in values),
+    envvar="FILING_GATE_RPC",
+    show_envvar=True,
+    metavar="URL",
+    help="HTTP address of an Ethereum node; give it once for each to have several compared.",
 )
 node_option = click.option(
     "--node",

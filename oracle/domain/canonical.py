@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 import rfc8785
-from eth_hash.auto import keccak
+from sha3 import keccak_256
 
 from oracle.errors import InputError
 
@@ -21,7 +21,7 @@ MAX_SAFE_INTEGER = 2**53 - 1
 
 def keccak256(data: bytes) -> bytes:
     """The 32-byte Keccak-256 digest that Ethereum uses (not NIST SHA3-256)."""
-    return bytes(keccak(data))
+    return bytes(keccak_256(data).digest())
 
 
 def _prepared(value: Any, path: str) -> Any:

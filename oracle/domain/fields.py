@@ -15,10 +15,10 @@ import stdnum.cn.uscc
 import stdnum.exceptions
 import stdnum.isin
 import stdnum.lei
-from eth_utils.address import is_checksum_address, to_checksum_address
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from oracle.domain.address import eip55
 from oracle.domain.canonical import MAX_SAFE_INTEGER
 from oracle.domain.normal_form import nfc
 
@@ -96,9 +96,10 @@ def is_uscc(text: str) -> bool:
 def _address(value: str) -> str:
     if not re.fullmatch(r"0x[0-9a-fA-F]{40}", value):
         raise ValueError("not an address: 0x and 40 hexadecimal digits are expected")
-    if value != value.lower() and not is_checksum_address(value):
+    proper = eip55(bytes.fromhex(value[2:]))
+    if value not in (proper, value.lower()):
         raise ValueError("the address fails its EIP-55 checksum: copy it again, or write it in lower case")
-    return str(to_checksum_address(value))
+    return proper
 
 
 def _hash(value: str) -> str:

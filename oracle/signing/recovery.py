@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import coincurve
-from eth_utils.address import to_checksum_address
 
+from oracle.domain.address import eip55
 from oracle.domain.canonical import keccak256
 
 __all__ = ["SECP256K1_HALF_ORDER", "InvalidSignature", "address_of", "recover"]
@@ -19,7 +19,7 @@ class InvalidSignature(ValueError):
 
 def address_of(public_key: coincurve.PublicKey) -> str:
     """The EIP-55 address of a public key."""
-    return str(to_checksum_address(keccak256(public_key.format(compressed=False)[1:])[-20:]))
+    return eip55(keccak256(public_key.format(compressed=False)[1:])[-20:])
 
 
 def recover(digest: bytes, signature: bytes) -> str:

@@ -115,8 +115,8 @@ class Recording:
         """One to falsify."""
         return Recording(self.world, list(self.events), dict(self.calls), dict(self.times), list(self.transfers))
 
-    def replayed(self) -> tuple[AuditReport, History]:
-        """What the audit makes of it."""
+    def replayed(self, second: Any = None) -> tuple[AuditReport, History]:
+        """What the audit makes of it; `second` gives the second opinion on signatures."""
         deployment = self.world.deployment
         report = AuditReport(deployment.chain_id, deployment.registry, 0, 0)
         history = History(
@@ -127,6 +127,7 @@ class Recording:
             lambda block: self.times[block],
             lambda operator, digest, signature, block: False,
             CommitteeHistory(ROTATION_DELAY, RETENTION),
+            second,
         )
         history.replay(self.events)
         consumed: dict[str, int] = {}

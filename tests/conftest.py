@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
-from tests.store.postgres import postgres_programs, postgres_server, postgres_url
+from tests.store.postgres import (
+    database_url,
+    empty_url,
+    migrated_template,
+    postgres_programs,
+    postgres_server,
+    postgres_url,
+)
 
-__all__ = ["postgres_programs", "postgres_server", "postgres_url"]
+__all__ = [
+    "database_url",
+    "empty_url",
+    "migrated_template",
+    "postgres_programs",
+    "postgres_server",
+    "postgres_url",
+]

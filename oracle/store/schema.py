@@ -102,8 +102,8 @@ def check_version(engine: Engine, where: str) -> None:
     )
 
 
-def upgrade(engine: Engine, where: str, *, only_new: bool = False) -> tuple[Step, ...]:
-    """Bring the tables to HEAD in one transaction, one process at a time; returns the steps taken.
+def upgrade(engine: Engine, where: str, *, only_new: bool = False, target: str = HEAD) -> tuple[Step, ...]:
+    """Bring the tables to the target in one transaction, one process at a time; returns the steps taken.
 
     With `only_new` nothing is done to a database that holds tables of ours. InputError for a newer one.
     """
@@ -119,7 +119,7 @@ def upgrade(engine: Engine, where: str, *, only_new: bool = False) -> tuple[Step
         if connection.dialect.name == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
         version = version_of(connection, where)
-        if version == HEAD or (version is not None and only_new):
+        if version == target or (version is not None and only_new):
             return ()
         known = {item.revision: item.doc for item in script.walk_revisions()}
         if version is not None and version not in known:
@@ -130,12 +130,12 @@ def upgrade(engine: Engine, where: str, *, only_new: bool = False) -> tuple[Step
             )
         context = MigrationContext.configure(
             connection,
-            opts={"fn": lambda revision, _: script._upgrade_revs(HEAD, revision)},
+            opts={"fn": lambda revision, _: script._upgrade_revs(target, revision)},
         )
         if version == FIRST and not inspect(connection).has_table("alembic_version"):
             context.stamp(script, FIRST)
         with Operations.context(context):
             context.run_migrations()
-        after = sorted(item for item in known if version is None or item > version)
+        after = sorted(item for item in known if item <= target and (version is None or item > version))
         taken = [Step(item, known[item]) for item in after]
     return tuple(taken)

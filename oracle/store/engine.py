@@ -21,6 +21,7 @@ _WAIT_SECONDS = 10
 #: A server that went away without a word is noticed, and none is waited for without end.
 _POSTGRES = {
     "connect_timeout": 5,
+    "client_encoding": "utf8",
     "keepalives_idle": 15,
     "keepalives_interval": 5,
     "keepalives_count": 3,

@@ -122,29 +122,30 @@ def test_open__new_database_by_several_at_once__made_once(empty_url: str) -> Non
 
 
 @pytest.mark.parametrize("table", tables.APPEND_ONLY)
-def test_append_only__update_and_delete__refused_by_sqlite(tmp_path: Path, table: str) -> None:
+def test_append_only__update_and_delete_of_a_row__refused_by_the_file_itself(tmp_path: Path, table: str) -> None:
     Database(f"sqlite:///{tmp_path / 'node.db'}").close()
+    known = tables.metadata.tables[table]
     with closing(sqlite3.connect(tmp_path / "node.db")) as connection:
-        column = connection.execute(f"SELECT name FROM pragma_table_info('{table}')").fetchone()[0]
-        placed = ", ".join("1" for _ in connection.execute(f"SELECT name FROM pragma_table_info('{table}')"))
-        connection.execute(f"INSERT INTO {table} VALUES ({placed})")
-        for statement in (f"UPDATE {table} SET {column} = 2", f"DELETE FROM {table}"):
+        connection.execute(str(known.insert()), dict.fromkeys(known.columns.keys(), 1))
+        column = next(iter(known.columns))
+        for statement in (known.update().values({column: 2}), known.delete()):
             with pytest.raises(sqlite3.IntegrityError, match=f"rows of {table} are never changed"):
-                connection.execute(statement)
+                connection.execute(str(statement), {column.name: 2})
 
 
-def test_append_only__update_delete_and_truncate__refused_by_postgresql(database_url: str) -> None:
+def test_append_only__through_the_nodes_own_engine__refused_on_both(database_url: str) -> None:
     database = Database(database_url)
     if database.engine.dialect.name == "postgresql":
         for table in tables.APPEND_ONLY:
-            column = next(iter(tables.metadata.tables[table].columns)).name
+            known = tables.metadata.tables[table]
+            column = next(iter(known.columns))
             for statement in (
-                f"UPDATE {table} SET {column} = {column}",
-                f"DELETE FROM {table}",
-                f"TRUNCATE {table} CASCADE",
+                known.update().values({column: column}),
+                known.delete(),
+                text(f"TRUNCATE {table} CASCADE"),
             ):
                 with pytest.raises(IntegrityError, match="are never changed"), database.engine.begin() as connection:
-                    connection.execute(text(statement))
+                    connection.execute(statement)
     else:
         # Not past the triggers by replacing either.
         number = database.add_request("t", "GET", "/", b"first")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from oracle.cli.options import config_option, read_bytes
-from oracle.cli.output import emit, json_option, printable, table
+from oracle.cli.output import emit, json_option, printable, progress, table
+from oracle.errors import InputError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -31,7 +32,12 @@ def store() -> None:
 def _engine(settings: NodeConfig) -> Iterator[Engine]:
     from oracle.store.engine import make_engine, parse_url
 
-    engine = make_engine(parse_url(settings.database_url()))
+    url = parse_url(settings.database_url())
+    file = Path(str(url.database))
+    if url.get_backend_name() == "sqlite" and not file.is_file():
+        # Opening would make it.
+        raise InputError("there is no such database", where=str(file), remedy="check [store] url")
+    engine = make_engine(url)
     try:
         yield engine
     finally:
@@ -109,9 +115,9 @@ def restore(ctx: click.Context, file: Path, config: Path, as_json: bool) -> None
 
     settings = load_config(config)
     put_back(settings.database_url(), file)
+    progress(f"restored from {file}; now it is proven")
     proof = _proof(settings)
-    lines = [f"restored from {file}", *_lines(proof)]
-    emit(as_json, {"restored": str(file), **proof.as_json()}, lines)
+    emit(as_json, {"restored": str(file), **proof.as_json()}, _lines(proof))
     if not proof.clean:
         ctx.exit(1)
 

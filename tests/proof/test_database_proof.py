@@ -178,7 +178,8 @@ CHANGES = {
     ),
     "evidence not there": (
         "observations",
-        sql("UPDATE observations SET content = json_set(content, '$.sha256', printf('%064d', 0)) WHERE kind = 'NOTICE'"),
+        sql("UPDATE observations SET content = json_set(content, '$.sha256', printf('%064d', 0)) "
+            "WHERE kind = 'NOTICE'"),
         "EVIDENCE",
     ),
     "decision's outcome": (

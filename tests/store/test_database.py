@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from oracle.domain.filing import FilingQuery, ObservationKind
@@ -117,16 +116,17 @@ for thread in range(8):
 """
 
 
-def test_add_request__process_killed__nothing_acknowledged_is_lost(tmp_path: Path) -> None:
-    path = tmp_path / "node.db"
-    command = [sys.executable, "-c", KILLED, f"sqlite:///{path}"]
+def test_add_request__process_killed__nothing_acknowledged_is_lost(database_url: str) -> None:
+    command = [sys.executable, "-c", KILLED, database_url]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         acknowledged = [int(process.stdout.readline()) for _ in range(200)]
         os.kill(process.pid, signal.SIGKILL)
         acknowledged += [int(line) for line in process.stdout.read().split()]
-    with closing(sqlite3.connect(path)) as connection:
-        kept = {int(row[0]) for row in connection.execute("select cast(body as text) from requests")}
+    database = Database(database_url)
+    with database.engine.connect() as connection:
+        kept = {int(body) for body in connection.execute(select(tables.requests.c.body)).scalars()}
+    database.close()
     assert len(acknowledged) >= 200
     assert set(acknowledged) <= kept
 

@@ -25,6 +25,7 @@ _COMMANDS = {
     "manual": ("manual_commands", "manual", "A sighting that one person enters and another confirms."),
     "operator": ("operator_commands", "operator", "Set up an operator."),
     "serve": ("operator_commands", "serve", "Run an operator's node."),
+    "store": ("store_commands", "store", "A node's database: upgrade, backup, restore, fsck."),
     "deploy": ("issuer_commands", "deploy", "Deploy committee, registry and tokens."),
     "approve": ("issuer_commands", "approve", "Propose an approval, collect m of n signatures, submit."),
     "mint": ("issuer_commands", "mint", "Mint tokens inside their filing."),

@@ -8,6 +8,7 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -113,12 +114,25 @@ class DutiesConfig(Frozen):
 
 
 class StoreConfig(Frozen):
-    """Database URL (SQLAlchemy), and the place of the evidence: a folder, or `s3://bucket/prefix?endpoint=…`."""
+    """Database URL (SQLAlchemy), and the place of the evidence: a folder, or `s3://bucket/prefix?endpoint=…`.
+
+    SQLite (`sqlite:///file`) or PostgreSQL (`postgresql://…`). Give `url_env` instead of `url` if it holds a password.
+    """
 
     url: Text = "sqlite:///node.db"
+    url_env: Text | None = None
     evidence: Text = "evidence"
     #: What sources remember: the newest signed file seen of each, and the validators of answers.
     state: Text = "state"
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if self.url_env is not None and "url" in self.model_fields_set:
+            raise ValueError("give exactly one of url and url_env")
+        parts = urlsplit(self.url)
+        if parts.password or "password=" in parts.query:
+            raise ValueError("url holds a password: put it into an environment variable and name that with url_env")
+        return self
 
     @field_validator("evidence")
     @classmethod
@@ -212,7 +226,7 @@ class NodeConfig(Frozen):
     def database_url(self) -> str:
         """The store's URL with a relative SQLite path made relative to the file."""
         prefix = "sqlite:///"
-        url = self.store.url
+        url = read_secret("store.url_env", env=self.store.url_env) if self.store.url_env else self.store.url
         if url.startswith(prefix) and not url.startswith(prefix + "/"):
             return prefix + str((self.base / url[len(prefix) :]).resolve())
         return url

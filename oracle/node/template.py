@@ -69,7 +69,7 @@ password_env = {quoted(password_env)}   # or password_file = "path"
 # filings = []                 # filing numbers; none: every filing
 
 [store]
-url = "sqlite:///node.db"
+url = "sqlite:///node.db"      # or postgresql://user@host/name; with a password: url_env = "NAME" instead
 evidence = "evidence"
 
 # All operators of a committee share the policy: its hash is part of what they sign. Absent keys take the defaults.

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Engine, case, create_engine, event, func, select
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, Engine, Insert, case, func, select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from oracle.domain.dossier import Dossier, parse_dossier
 from oracle.domain.filing import FilingQuery, Observation, ObservationKind
 from oracle.domain.life_record import RecordedEvent, RecordKind
 from oracle.domain.names import fold_name, fold_number
-from oracle.errors import FilingGateError, InputError
+from oracle.errors import FilingGateError, InputError, UnreachableError
 from oracle.store import tables
+from oracle.store.engine import make_engine, parse_url, shown
+from oracle.store.group_commit import GroupCommit
+from oracle.store.schema import create_or_check
 
 __all__ = ["Database", "StoredSignature", "format_time"]
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -33,44 +36,52 @@ class StoredSignature:
     signed_at: str
 
 
-def _sqlite_settings(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    # WAL lets readers go on while one writes; FULL makes a commit survive power loss.
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute("PRAGMA busy_timeout=10000")
-    cursor.close()
-
-
 class Database:
     """Everything a node keeps. Each method is one transaction, durable when it returns. Times are RFC 3339 texts."""
 
     def __init__(self, url: str) -> None:
-        """Open (and create, if new) the database at a SQLAlchemy URL. InputError if it can't be used."""
+        """Open the database at a SQLAlchemy URL of SQLite or PostgreSQL; an empty one gets its tables.
+
+        InputError if it can't be used or is of another version, UnreachableError if its server does not answer.
+        """
+        parsed = parse_url(url)
+        self._where = shown(parsed)
+        self._engine = make_engine(parsed)
+        self._group = GroupCommit(self._engine) if self._engine.dialect.name == "sqlite" else None
         try:
-            shown = make_url(url).render_as_string(hide_password=True)
-            self._engine = _engine(url)
-            tables.metadata.create_all(self._engine)
-            with self._engine.begin() as connection:
-                known = connection.execute(select(tables.meta.c.value).where(tables.meta.c.key == "schema")).scalar()
-                if known is None:
-                    connection.execute(tables.meta.insert().values(key="schema", value=str(tables.SCHEMA_VERSION)))
-        except ArgumentError:
+            create_or_check(self._engine, self._where)
+        except (SQLAlchemyError, FilingGateError) as error:
+            self._engine.dispose()
+            if isinstance(error, InputError):
+                raise
+            if isinstance(error, UnreachableError) and self._group is None:
+                raise
+            cause = error.what if isinstance(error, FilingGateError) else str(getattr(error, "orig", error))
             raise InputError(
-                "not a database URL", where="[store] url", remedy='write e.g. "sqlite:///node.db"'
+                f"the database can't be opened: {cause.splitlines()[0]}",
+                where=self._where,
+                remedy="check path, permissions and URL",
             ) from None
-        except SQLAlchemyError as error:
-            cause = str(getattr(error, "orig", error)).splitlines()[0]
-            raise InputError(
-                f"the database can't be opened: {cause}", where=shown, remedy="check path, permissions and URL"
-            ) from None
-        if known not in (None, str(tables.SCHEMA_VERSION)):
-            raise InputError(
-                f"the database has schema {known}, this version needs {tables.SCHEMA_VERSION}",
-                where=shown,
-                remedy="use the matching version of filing-gate",
-            )
+
+    @property
+    def engine(self) -> Engine:
+        """For further tables beside these. Connections come from one bounded pool; close each soon."""
+        return self._engine
+
+    @property
+    def where(self) -> str:
+        """The database's URL without password, for errors and logs."""
+        return self._where
+
+    def write(self, work: Callable[[Connection], Result]) -> Result:
+        """Run `work` in one transaction, durable when this returns; on SQLite threads share its cost.
+
+        `work` is short, uses nothing but the connection, and may be run more than once before one run counts.
+        """
+        if self._group is not None:
+            return self._group.write(work)
+        with self._engine.begin() as connection:
+            return work(connection)
 
     def close(self) -> None:
         """Give back all connections."""
@@ -81,58 +92,65 @@ class Database:
         try:
             with self._engine.connect() as connection:
                 return connection.execute(select(1)).scalar() == 1
-        except OperationalError:
+        except FilingGateError:
             return False
 
     def bind_to(self, identity: dict[str, str]) -> None:
         """Tie the database to one operator, chain and registry at first use; refuse another ever after."""
-        with self._engine.begin() as connection:
-            for key, value in identity.items():
+        for key, value in identity.items():
+            # Whether or not it is there: of two replicas that start at once the second finds what the first wrote.
+            self._insert_once(tables.meta.insert().values(key=key, value=value))
+            with self._engine.connect() as connection:
                 known = connection.execute(select(tables.meta.c.value).where(tables.meta.c.key == key)).scalar()
-                if known is None:
-                    connection.execute(tables.meta.insert().values(key=key, value=value))
-                elif known != value:
-                    raise InputError(
-                        f"the database belongs to {key} {known}, not {value}",
-                        where="[store]",
-                        remedy="give each operator its own database",
-                    )
+            if known != value:
+                raise InputError(
+                    f"the database belongs to {key} {known}, not {value}",
+                    where="[store]",
+                    remedy="give each operator its own database",
+                )
+
+    def _insert_once(self, statement: Insert) -> bool:
+        """Insert a row; False if a constraint of the table says that it is there."""
+        try:
+            self.write(lambda connection: _inserted(connection, statement))
+        except IntegrityError:
+            return False
+        return True
 
     def add_request(self, received_at: str, method: str, path: str, body: bytes) -> int:
         """Keep a request before it is looked at; returns its number."""
-        with self._engine.begin() as connection:
-            result = connection.execute(
-                tables.requests.insert().values(received_at=received_at, method=method, path=path, body=body)
-            )
-            return int(result.inserted_primary_key[0])  # type: ignore[index]
+        # PostgreSQL's texts hold no NUL.
+        row = {"received_at": received_at, "method": method, "path": path.replace("\0", "%00"), "body": body}
+        return self.write(lambda connection: _inserted(connection, tables.requests.insert().values(row)))
 
     def add_answer(self, request_id: int, answered_at: str, status: int, body: bytes) -> None:
         """Keep an answer before it is sent."""
-        with self._engine.begin() as connection:
-            connection.execute(
-                tables.answers.insert().values(request_id=request_id, answered_at=answered_at, status=status, body=body)
-            )
+        row = {"request_id": request_id, "answered_at": answered_at, "status": status, "body": body}
+        self.write(lambda connection: connection.execute(tables.answers.insert().values(row)))
 
     def add_dossier(self, request_id: int, dossier: Dossier) -> bool:
         """Keep a dossier under its hash; False if it was there."""
         name = "0x" + dossier.dossier_hash().hex()
         number = dossier.filing.filing_number
-        with self._engine.begin() as connection:
-            if connection.execute(select(tables.dossiers.c.hash).where(tables.dossiers.c.hash == name)).scalar():
-                return False
-            connection.execute(
-                tables.dossiers.insert().values(
-                    hash=name,
-                    request_id=request_id,
-                    number=fold_number(number) if number else None,
-                    entity_name=fold_name(dossier.filing_entity.name_zh),
-                    canonical=dossier.canonical(),
-                )
-            )
-            return True
+        row = {
+            "hash": name,
+            "request_id": request_id,
+            "number": fold_number(number) if number else None,
+            "entity_name": fold_name(dossier.filing_entity.name_zh),
+            "canonical": dossier.canonical(),
+        }
+        try:
+            self.write(lambda connection: connection.execute(tables.dossiers.insert().values(row)))
+        except IntegrityError:
+            if self.dossier(name) is None:
+                raise
+            return False
+        return True
 
     def dossier(self, name: str) -> Dossier | None:
         """The dossier of a hash (0x-hex), checked against it again."""
+        if "\0" in name:
+            return None  # PostgreSQL takes no such text, not even to look for
         with self._engine.connect() as connection:
             canonical = connection.execute(
                 select(tables.dossiers.c.canonical).where(tables.dossiers.c.hash == name)
@@ -173,9 +191,8 @@ class Database:
             }
             for item in observations
         ]
-        with self._engine.begin() as connection:
-            if rows:
-                connection.execute(tables.observations.insert(), rows)
+        if rows:
+            self.write(lambda connection: connection.execute(tables.observations.insert(), rows))
         return sighting
 
     def last_sighting(self, query: FilingQuery) -> list[Observation]:
@@ -228,21 +245,22 @@ class Database:
 
         `record` is the signed decision record (`oracle.rules.decision_record`).
         """
-        with self._engine.begin() as connection:
-            result = connection.execute(
-                tables.decisions.insert().values(
-                    request_id=request_id,
-                    kind=kind,
-                    dossier_hash=dossier_hash,
-                    decided_at=decided_at,
-                    inputs=json.dumps(inputs, ensure_ascii=False),
-                    outcome=json.dumps(outcome, ensure_ascii=False),
-                )
-            )
-            number = int(result.inserted_primary_key[0])  # type: ignore[index]
+        row = {
+            "request_id": request_id,
+            "kind": kind,
+            "dossier_hash": dossier_hash,
+            "decided_at": decided_at,
+            "inputs": json.dumps(inputs, ensure_ascii=False),
+            "outcome": json.dumps(outcome, ensure_ascii=False),
+        }
+
+        def both(connection: Connection) -> int:
+            number = _inserted(connection, tables.decisions.insert().values(row))
             if record is not None:
                 connection.execute(tables.decision_records.insert().values(decision_id=number, record=record))
             return number
+
+        return self.write(both)
 
     def decision_record(self, decision_id: int) -> bytes | None:
         """The signed record of a decision, None if there is no such decision or it is older than records."""
@@ -293,8 +311,7 @@ class Database:
             "signed_at": signed_at,
         }
         try:
-            with self._engine.begin() as connection:
-                connection.execute(tables.signatures.insert().values(row))
+            self.write(lambda connection: connection.execute(tables.signatures.insert().values(row)))
         except IntegrityError:
             known = self.signature(digest)
             if known is None or known.signature != signature:
@@ -307,23 +324,27 @@ class Database:
         """
         table = tables.filing_events
         newest = select(func.coalesce(func.max(table.c.at), 0)).where(table.c.number == number).scalar_subquery()
-        try:
-            with self._engine.begin() as connection:
-                # One statement: a read first would make a second writer fail instead of wait.
-                connection.execute(
-                    table.insert().values(
-                        number=number,
-                        key=key,
-                        kind=item.kind.value,
-                        at=case((newest > item.at, newest), else_=item.at),
-                        by=item.by,
-                        evidence=item.evidence,
-                        content=json.dumps(dict(item.content), ensure_ascii=False),
-                    )
-                )
-        except IntegrityError:
-            return False
-        return True
+        row = table.insert().values(
+            number=number,
+            key=key,
+            kind=item.kind.value,
+            at=case((newest > item.at, newest), else_=item.at),
+            by=item.by,
+            evidence=item.evidence,
+            content=json.dumps(dict(item.content), ensure_ascii=False),
+        )
+
+        def added(connection: Connection) -> bool:
+            if connection.dialect.name == "postgresql":
+                # One writer a filing, as SQLite has one for all: an event's number and time follow the one before.
+                connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(number, 0))))
+            known = select(table.c.id).where(table.c.number == number, table.c.key == key)
+            if connection.execute(known).scalar() is not None:
+                return False
+            connection.execute(row)
+            return True
+
+        return self.write(added)
 
     def filing_events(self, number: str) -> list[RecordedEvent]:
         """The record of a filing by its folded number, in the order of recording."""
@@ -343,7 +364,8 @@ class Database:
         """The folded numbers of all filings that have a record."""
         table = tables.filing_events
         with self._engine.connect() as connection:
-            return list(connection.execute(select(table.c.number).distinct().order_by(table.c.number)).scalars())
+            # Sorted here: databases differ in how they order Chinese.
+            return sorted(connection.execute(select(table.c.number).distinct()).scalars())
 
     def dossier_numbers(self, limit: int) -> list[str]:
         """The folded numbers of the dossiers handed in, those of the newest first, at most `limit`."""
@@ -366,11 +388,10 @@ class Database:
             ).scalar()
 
 
-def _engine(url: str) -> Engine:
-    engine = create_engine(url, poolclass=NullPool) if url.startswith("sqlite") else create_engine(url)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _sqlite_settings)
-    return engine
+def _inserted(connection: Connection, statement: Insert) -> int:
+    """The number of the row that was inserted, 0 in a table whose rows have none."""
+    key = connection.execute(statement).inserted_primary_key
+    return int(key[0]) if key is not None and isinstance(key[0], int) else 0
 
 
 def format_time(moment: datetime) -> str:

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 __all__ = [
-    "SCHEMA_VERSION",
+    "APPEND_ONLY",
+    "Long",
     "answers",
     "decision_records",
     "decisions",
@@ -18,8 +31,20 @@ __all__ = [
     "signatures",
 ]
 
-#: Raised with every change of a table. A node refuses a database of another version.
-SCHEMA_VERSION = 1
+#: 64 bits on both. SQLite's INTEGER has them, and it alone numbers rows by itself.
+Long = BigInteger().with_variant(Integer(), "sqlite")
+
+#: What the database itself refuses to change or remove (triggers, see `oracle.store.append_only`).
+APPEND_ONLY = (
+    "requests",
+    "answers",
+    "dossiers",
+    "observations",
+    "decisions",
+    "decision_records",
+    "signatures",
+    "filing_events",
+)
 
 metadata = MetaData()
 
@@ -28,7 +53,7 @@ meta = Table("meta", metadata, Column("key", String(64), primary_key=True), Colu
 requests = Table(
     "requests",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Long, primary_key=True),
     Column("received_at", String(40), nullable=False),
     Column("method", String(8), nullable=False),
     Column("path", Text, nullable=False),
@@ -58,7 +83,7 @@ dossiers = Table(
 observations = Table(
     "observations",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Long, primary_key=True),
     Column("sighting", String(36), nullable=False),
     Column("number", Text),
     Column("entity_name", Text),
@@ -72,11 +97,11 @@ observations = Table(
 decisions = Table(
     "decisions",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Long, primary_key=True),
     Column("request_id", ForeignKey("requests.id"), nullable=False),
     Column("kind", String(16), nullable=False),
     Column("dossier_hash", String(66), nullable=False),
-    Column("decided_at", Integer, nullable=False),
+    Column("decided_at", Long, nullable=False),
     Column("inputs", Text, nullable=False),
     Column("outcome", Text, nullable=False),
 )
@@ -91,10 +116,10 @@ decision_records = Table(
 signatures = Table(
     "signatures",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Long, primary_key=True),
     Column("decision_id", ForeignKey("decisions.id"), nullable=False),
     Column("filing", String(66), nullable=False),
-    Column("sequence", Integer, nullable=False),
+    Column("sequence", Long, nullable=False),
     Column("digest", String(66), nullable=False),
     Column("signature", String(132), nullable=False),
     Column("signed_at", String(40), nullable=False),
@@ -105,11 +130,11 @@ signatures = Table(
 filing_events = Table(
     "filing_events",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Long, primary_key=True),
     Column("number", Text, nullable=False),
     Column("key", String(200), nullable=False),
     Column("kind", String(16), nullable=False),
-    Column("at", Integer, nullable=False),
+    Column("at", Long, nullable=False),
     Column("by", Text, nullable=False),
     Column("evidence", String(64)),
     Column("content", Text, nullable=False),

@@ -4,40 +4,41 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from oracle.domain.filing import FilingQuery, ObservationKind
 from oracle.domain.life_record import RecordedEvent, RecordKind
 from oracle.errors import FilingGateError, InputError
+from oracle.store import tables
 from oracle.store.database import Database
 from tests.samples.dossier import ENTITY_NAME, NUMBER, sample_observation, sample_parsed
+from tests.store.tampering import unprotected
 
 WHEN = "2026-11-22T00:00:00.000+00:00"
 QUERY = FilingQuery(number=NUMBER, entity_name=ENTITY_NAME)
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
-    return Database(f"sqlite:///{tmp_path / 'node.db'}")
+def database(database_url: str) -> Iterator[Database]:
+    opened = Database(database_url)
+    yield opened
+    opened.close()
 
 
-def test_open__twice_and_other_schema__second_refused(tmp_path: Path, database: Database) -> None:
-    database.close()
-    url = f"sqlite:///{tmp_path / 'node.db'}"
-    assert Database(url).ready()
-    with closing(sqlite3.connect(tmp_path / "node.db")) as connection:
-        assert connection.execute("pragma journal_mode").fetchone() == ("wal",)
-        connection.execute("update meta set value = '99' where key = 'schema'")
-        connection.commit()
-    with pytest.raises(InputError, match="has schema 99"):
-        Database(url)
+def test_open__twice__same_rows(database_url: str, database: Database) -> None:
+    number = database.add_request(WHEN, "GET", "/a\0b", b"")
+    again = Database(database_url)
+    assert again.ready()
+    assert again.add_request(WHEN, "GET", "/", b"") > number
+    again.close()
 
 
 @pytest.mark.parametrize("url", ("nonsense", "sqlite:////no/such/folder/node.db", "sqlite:////"))
@@ -60,7 +61,7 @@ def test_bind_to__another_operator__refused(database: Database) -> None:
         database.bind_to({"operator": "0xB"})
 
 
-def test_dossier__kept_and_read__checked_against_its_hash(tmp_path: Path, database: Database) -> None:
+def test_dossier__kept_and_read__checked_against_its_hash(database: Database) -> None:
     dossier = sample_parsed()
     name = "0x" + dossier.dossier_hash().hex()
     request = database.add_request(WHEN, "POST", "/v1/dossiers", dossier.canonical())
@@ -69,10 +70,10 @@ def test_dossier__kept_and_read__checked_against_its_hash(tmp_path: Path, databa
     assert database.dossier(name) == dossier
     assert database.dossier("0x" + "00" * 32) is None
     assert database.entity_of(NUMBER) is not None
-    with closing(sqlite3.connect(tmp_path / "node.db")) as connection:
-        other = dossier.canonical().replace(b"reviewer", b"rev1ewer").replace(b"OWNERSHIP", b"CONTRACT ".strip())
-        connection.execute("update dossiers set canonical = ?", (other,))
-        connection.commit()
+    assert database.dossier("0x\0") is None
+    other = dossier.canonical().replace(b"reviewer", b"rev1ewer")
+    with unprotected(database, "dossiers") as connection:
+        connection.execute(tables.dossiers.update().values(canonical=other))
     with pytest.raises(FilingGateError, match="no longer fits its hash"):
         database.dossier(name)
 
@@ -103,27 +104,69 @@ def test_signature__same_digest_again__same_is_fine_other_is_an_error(database: 
 
 
 KILLED = """
-import os, sys
+import os, sys, threading
 from oracle.store.database import Database
 database = Database(sys.argv[1])
-for number in range(100000):
-    database.add_request("t", "POST", "/", str(number).encode())
-    print(number, flush=True)
+def work(first):
+    for number in range(first, first + 100000):
+        database.add_request("t", "POST", "/", str(number).encode())
+        os.write(1, f"{number}\\n".encode())
+for thread in range(8):
+    threading.Thread(target=work, args=(thread * 1000000,)).start()
 """
 
 
-def test_add_request__process_killed__nothing_acknowledged_is_lost(tmp_path: Path) -> None:
-    path = tmp_path / "node.db"
-    command = [sys.executable, "-c", KILLED, f"sqlite:///{path}"]
+def test_add_request__process_killed__nothing_acknowledged_is_lost(database_url: str) -> None:
+    command = [sys.executable, "-c", KILLED, database_url]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        for _ in range(20):
-            last = int(process.stdout.readline())
+        acknowledged = [int(process.stdout.readline()) for _ in range(200)]
         os.kill(process.pid, signal.SIGKILL)
-        last = max([last, *(int(line) for line in process.stdout.read().split())])
-    with closing(sqlite3.connect(path)) as connection:
-        kept = {int(row[0]) for row in connection.execute("select cast(body as text) from requests")}
-    assert set(range(last + 1)) <= kept
+        acknowledged += [int(line) for line in process.stdout.read().split()]
+    database = Database(database_url)
+    with database.engine.connect() as connection:
+        kept = {int(body) for body in connection.execute(select(tables.requests.c.body)).scalars()}
+    database.close()
+    assert len(acknowledged) >= 200
+    assert set(acknowledged) <= kept
+
+
+def test_add__from_many_threads__every_row_once_in_order_of_its_filing(database: Database) -> None:
+    numbers: list[int] = []
+
+    def work(thread: int) -> None:
+        for step in range(10):
+            numbers.append(database.add_request(WHEN, "GET", f"/{thread}/{step}", b""))
+            database.add_filing_event(NUMBER, f"{thread}:{step}", event(RecordKind.MINTED, 1000 - step * thread))
+            database.add_filing_event(NUMBER, f"shared:{step}", event(RecordKind.MINTED, step))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(numbers) == len(set(numbers)) == 80
+    events = database.filing_events(NUMBER)
+    assert len(events) == 90
+    times = [item.at for item in events]
+    assert times == sorted(times)
+
+
+def test_bind_to__two_at_once__both_or_one_is_told(database: Database) -> None:
+    told: list[str] = []
+
+    def work(name: str) -> None:
+        try:
+            database.bind_to({"operator": name})
+        except InputError as error:
+            told.append(str(error))
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("0xA", "0xB", "0xA", "0xB")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(told) == 2
 
 
 def event(kind: RecordKind, at: int, **content: object) -> RecordedEvent:

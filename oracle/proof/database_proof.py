@@ -1,0 +1,544 @@
+"""A node's database proven: every hash, digest and signature in it derived again, every row held against the others.
+
+The rows come as the database holds them, and none is believed. What only the chain can tell (`audit`) or only the
+node's log (a row that was removed with everything that names it) is not told here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from oracle.audit.replay import SignedDecision, parse_decision
+from oracle.domain.approval import FilingApproval, FilingUpdate, Suspension
+from oracle.domain.canonical import canonical_bytes, parse_json
+from oracle.domain.dossier import parse_dossier
+from oracle.domain.filing import FilingQuery, Observation
+from oracle.domain.filing_statement import SignedStatement, statement_message
+from oracle.domain.life_record import RecordedEvent, RecordKind, fold
+from oracle.domain.names import fold_name, fold_number
+from oracle.errors import FilingGateError
+from oracle.evidence.store import EvidenceStore, sha256_hex
+from oracle.proof.store_proof import Sighting, StampTerms, prove_store
+from oracle.signing.eip712 import Domain, approval_digest, suspension_digest, update_digest
+from oracle.signing.personal_message import message_digest
+from oracle.signing.recovery import InvalidSignature, recover
+from oracle.sources.parsed_again import Settings
+
+__all__ = ["DATABASE_FINDINGS", "DatabaseFinding", "DatabaseProof", "Rows", "prove_database"]
+
+#: Every finding that can be named: id -> what it means. Ids never change their meaning.
+DATABASE_FINDINGS: dict[str, str] = {
+    "DATABASE": "the database itself finds its file or its constraints damaged",
+    "IDENTITY": "the database does not say whose it is, or a row is of another operator, chain or registry",
+    "ROW": "a value is of a type, or in a form, that no node writes",
+    "SEQUENCE": "row numbers are missing: rows were removed",
+    "REFERENCE": "a row belongs to another that is not there",
+    "DOSSIER": "a dossier does not give the hash it is kept under, or its columns are not its own",
+    "REQUEST": "a request does not say what was made of it",
+    "ANSWER": "an answer names a decision, digest or signature other than the one that is kept",
+    "OBSERVATION": "an observation's columns are not those of its content",
+    "DECISION": "a decision differs from its signed record, or its digest is not that of what was proposed",
+    "RECORD": "a decision record is missing, unreadable, not signed by the operator, or not in the evidence",
+    "SIGNATURE": "a signature is not the operator's over what the decision approved",
+    "EVENT": "an event of a filing's record is not what its key, statement or signature says",
+    "LIFE": "a filing's record does not fold, or its time falls",
+    "EVIDENCE": "the evidence store, or what was parsed from it, does not hold (see `evidence verify`)",
+}
+
+_NUMBERED = ("requests", "observations", "decisions", "signatures", "filing_events")
+_REFERENCES = (
+    ("answers", "request_id", "requests", "request_id"),
+    ("dossiers", "request_id", "requests", "hash"),
+    ("decisions", "request_id", "requests", "id"),
+    ("decision_records", "decision_id", "decisions", "decision_id"),
+    ("signatures", "decision_id", "decisions", "id"),
+)
+
+
+_ADDRESS = re.compile("0x[0-9a-fA-F]{40}")
+
+
+class Rows(Protocol):
+    """A database's rows of one moment, by table; values as the driver gives them."""
+
+    sqlite: bool
+
+    def faults(self) -> list[str]:
+        """What the database itself finds wrong."""
+        ...
+
+    def all(self, table: str) -> Iterator[Mapping[str, Any]]:
+        """Every row by its key, ascending."""
+        ...
+
+    def one(self, table: str, key: Any) -> Mapping[str, Any] | None:
+        """The row of that key."""
+        ...
+
+
+@dataclass(frozen=True)
+class DatabaseFinding:
+    """One thing that does not hold: an id of DATABASE_FINDINGS, the row (`table key`), what is wrong."""
+
+    id: str
+    subject: str
+    problem: str
+
+    def as_json(self) -> dict[str, str]:
+        """Keys id, title, subject, problem."""
+        return {
+            "id": self.id,
+            "title": DATABASE_FINDINGS[self.id],
+            "subject": self.subject,
+            "problem": self.problem,
+        }
+
+
+@dataclass
+class DatabaseProof:
+    """What was checked, by count, and what does not hold."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    findings: list[DatabaseFinding] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        """Whether everything holds."""
+        return not self.findings
+
+    def as_json(self) -> dict[str, Any]:
+        """Keys clean, checked (counts by name), findings."""
+        return {
+            "clean": self.clean,
+            "checked": dict(sorted(self.counts.items())),
+            "findings": [item.as_json() for item in self.findings],
+        }
+
+
+def prove_database(
+    rows: Rows,
+    store: EvidenceStore,
+    *,
+    settings: Iterable[tuple[str, Settings]] = (),
+    terms: StampTerms | None = None,
+) -> DatabaseProof:
+    """Prove a database and the evidence that it rests on. `settings` and `terms` are as for `prove_store`.
+
+    Whatever is wrong with a row is a finding; UnreachableError if database or evidence cannot be read at all.
+    """
+    proof = _Proof(rows, store)
+    for problem in rows.faults():
+        proof.add("DATABASE", "file", problem)
+    if proof.result.clean:
+        # In a damaged file one fault would be told a thousand times.
+        proof.tables()
+        proof.evidence(settings, terms)
+    return proof.result
+
+
+class _Unfit(Exception):
+    """A value that no node writes."""
+
+
+def _of(row: Mapping[str, Any], name: str, kind: type[Any]) -> Any:
+    value = row[name]
+    if kind is bytes and isinstance(value, memoryview):
+        value = bytes(value)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise _Unfit(f"{name} is not of type {kind.__name__}")
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:
+            raise _Unfit(f"{name} is not UTF-8 text") from None
+    return value
+
+
+def _json(row: Mapping[str, Any], name: str, kind: type[Any] = dict) -> Any:
+    value = row[name]
+    data = value if isinstance(value, bytes) else str(_of(row, name, str)).encode("utf-8")
+    found = parse_json(data, what=name)
+    if not isinstance(found, kind):
+        raise _Unfit(f"{name} is not a JSON {kind.__name__}")
+    return found
+
+
+def _same(left: Any, right: Any) -> bool:
+    return canonical_bytes(left) == canonical_bytes(right)
+
+
+class _Proof:
+    def __init__(self, rows: Rows, store: EvidenceStore) -> None:
+        self.rows = rows
+        self.store = store
+        self.result = DatabaseProof()
+        self._identity: dict[str, str] = {}
+        self._sightings: list[Sighting] = []
+        self._records: dict[str, bytes] = {}
+        self._statements: dict[str, SignedStatement] = {}
+        self._signatures: dict[str, str] = {}
+        self._digests: dict[int, str] = {}
+
+    def add(self, ident: str, subject: str, problem: str) -> None:
+        """Note a finding."""
+        self.result.findings.append(DatabaseFinding(ident, subject, problem))
+
+    def _each(self, table: str, key: str, ident: str, check: Callable[[str, Mapping[str, Any]], None]) -> None:
+        """Check every row of a table; what can't be read of it is a finding `ident`, or ROW."""
+        for row in self.rows.all(table):
+            self.result.counts[table] += 1
+            subject = f"{table} {str(row[key])[:80]}"
+            try:
+                check(subject, row)
+            except _Unfit as error:
+                self.add("ROW", subject, str(error))
+            except FilingGateError as error:
+                self.add(ident, subject, f"{error.where}: {error.what}" if error.where else error.what)
+            except ValidationError as error:
+                first = error.errors(include_url=False, include_input=False)[0]
+                place = ".".join(str(part) for part in first["loc"])
+                self.add(ident, subject, f"{place}: {first['msg']}")
+
+    def tables(self) -> None:
+        """Every table, in an order in which each finds what it is held against."""
+        self._identity = {str(row["key"]): str(row["value"]) for row in self.rows.all("meta")}
+        for table in _NUMBERED:
+            self._sequence(table)
+        for child, column, parent, key in _REFERENCES:
+            self._references(child, column, parent, key)
+        self._each("requests", "id", "ROW", self._request)
+        self._each("dossiers", "hash", "DOSSIER", self._dossier)
+        self._each("observations", "id", "OBSERVATION", self._observation)
+        self._each("decision_records", "decision_id", "RECORD", self._record)
+        self._each("decisions", "id", "DECISION", self._decision)
+        self._each("signatures", "id", "SIGNATURE", self._signature)
+        self._each("answers", "request_id", "ANSWER", self._answer)
+        self._events()
+
+    # --- numbers and references ---------------------------------------------------------------------------------------
+
+    def _sequence(self, table: str) -> None:
+        """SQLite gives numbers without a gap; PostgreSQL leaves one for every insert that was refused."""
+        before = 0
+        for row in self.rows.all(table):
+            number = row["id"]
+            if not isinstance(number, int) or number <= 0:
+                self.add("ROW", f"{table} {str(number)[:40]}", "the number is not a positive integer")
+                continue
+            if self.rows.sqlite and number != before + 1:
+                self.add("SEQUENCE", f"{table} {number}", f"the one before it is {before}")
+            before = number
+
+    def _references(self, child: str, column: str, parent: str, key: str) -> None:
+        known = {row["id"] for row in self.rows.all(parent)}
+        for row in self.rows.all(child):
+            if row[column] not in known:
+                subject = f"{child} {str(row[key])[:80]}"
+                self.add("REFERENCE", subject, f"{parent} {str(row[column])[:40]} is not there")
+
+    # --- requests and answers -----------------------------------------------------------------------------------------
+
+    def _request(self, _: str, row: Mapping[str, Any]) -> None:
+        path, body = _of(row, "path", str), _of(row, "body", bytes)
+        _of(row, "received_at", str), _of(row, "method", str)
+        if path.startswith("/v1/filings/") and path.endswith("/events"):
+            try:
+                signed = SignedStatement.model_validate_json(body)
+            except ValidationError:
+                return  # it was refused for that
+            self._statements[_statement_hash(signed)] = signed
+
+    def _answer(self, subject: str, row: Mapping[str, Any]) -> None:
+        status, body = _of(row, "status", int), _of(row, "body", bytes)
+        _of(row, "answered_at", str)
+        request = self.rows.one("requests", row["request_id"])
+        if request is None or not str(request["path"]).startswith(("/v1/approvals", "/v1/updates")):
+            return
+        content = _json({"body": body}, "body")
+        decision, digest, signature = (content.get(name) for name in ("decision", "digest", "signature"))
+        if (status == 200) != isinstance(signature, str):
+            self.add("ANSWER", subject, f"status {status} {'with' if signature else 'without'} a signature")
+        if decision is None:
+            return
+        if self._digests.get(decision) != digest:
+            self.add("ANSWER", subject, f"says decision {str(decision)[:40]} with a digest that is not that one's")
+        elif signature is not None and self._signatures.get(str(digest)) != signature:
+            self.add("ANSWER", subject, f"gives a signature over {digest} that is not the one kept")
+
+    # --- dossiers and observations ------------------------------------------------------------------------------------
+
+    def _dossier(self, subject: str, row: Mapping[str, Any]) -> None:
+        canonical = _of(row, "canonical", bytes)
+        dossier = parse_dossier(canonical, what="canonical")
+        name = "0x" + dossier.dossier_hash().hex()
+        if name != row["hash"] or dossier.canonical() != canonical:
+            self.add("DOSSIER", subject, f"its bytes give {name}")
+            return
+        number = dossier.filing.filing_number
+        own = (fold_number(number) if number else None, fold_name(dossier.filing_entity.name_zh))
+        if own != (row["number"], row["entity_name"]):
+            self.add("DOSSIER", subject, "number or entity_name is not the dossier's")
+        request = self.rows.one("requests", row["request_id"])
+        if request is None or request["path"] != "/v1/dossiers":
+            return
+        try:
+            handed_in = parse_dossier(_of(request, "body", bytes), what="request").dossier_hash()
+        except FilingGateError:
+            handed_in = b""
+        if handed_in != dossier.dossier_hash():
+            self.add("REQUEST", f"requests {row['request_id']}", f"does not hold the dossier {name}")
+
+    def _observation(self, subject: str, row: Mapping[str, Any]) -> None:
+        seen = Observation.model_validate_json(_of(row, "content", str))
+        for name, own in (("kind", seen.kind.value), ("fetched_at", seen.fetched_at)):
+            if row[name] != own:
+                self.add("OBSERVATION", subject, f"{name} is {str(row[name])[:60]}, its content says {own}")
+        number, entity = (row[name] and _of(row, name, str) for name in ("number", "entity_name"))
+        _of(row, "sighting", str)
+        asked = FilingQuery(number=number or None, entity_name=entity or None)
+        self._sightings.append(Sighting(subject, asked, seen))
+
+    # --- decisions ----------------------------------------------------------------------------------------------------
+
+    def _record(self, subject: str, row: Mapping[str, Any]) -> None:
+        data = _of(row, "record", bytes)
+        self._records[f"decision_records {row['decision_id']}"] = data
+        signed = parse_decision(data, what="record")
+        fault = signed.signature_fault()
+        if fault is not None:
+            self.add("RECORD", subject, fault)
+        self._check_identity(subject, signed)
+        if not self.store.holds(sha256_hex(data)):
+            self.add("RECORD", subject, f"the evidence holds no record with SHA-256 {sha256_hex(data)}")
+
+    def _check_identity(self, subject: str, signed: SignedDecision) -> None:
+        chain = signed.document.get("chain")
+        said = {
+            "operator": signed.document.get("operator"),
+            "chain": chain.get("id") if isinstance(chain, Mapping) else None,
+            "registry": chain.get("registry") if isinstance(chain, Mapping) else None,
+        }
+        for name, value in said.items():
+            if str(value) != self._identity.get(name):
+                self.add("IDENTITY", subject, f"is of {name} {str(value)[:60]}, the database of {self._whose(name)}")
+
+    def _whose(self, name: str) -> str:
+        return self._identity.get(name, "nobody")[:60]
+
+    def _decision(self, subject: str, row: Mapping[str, Any]) -> None:
+        inputs, outcome = _json(row, "inputs"), _json(row, "outcome")
+        digest = inputs.get("digest")
+        self._digests[int(row["id"])] = str(digest)
+        proposed = _proposed(row, inputs)
+        if digest != "0x" + self._digest(proposed).hex():
+            self.add("DECISION", subject, "inputs.digest is not that of inputs.proposed at this chain and registry")
+        data = self._records.get(f"decision_records {row['id']}")
+        if data is None:
+            # Nodes of before kept no records; since the first, every decision has one.
+            if any(int(name.split()[1]) < int(row["id"]) for name in self._records):
+                self.add("RECORD", subject, "has no record, and an earlier decision has")
+        else:
+            self._against_record(subject, row, inputs, outcome, parse_decision(data, what="record"))
+        self._against_request(row, proposed)
+
+    def _domain(self) -> Domain:
+        chain, registry = self._identity.get("chain", ""), self._identity.get("registry", "")
+        if not (chain.isdecimal() and len(chain) < 20 and _ADDRESS.fullmatch(registry)):
+            raise _Unfit("the database does not say of which chain and registry it is")
+        return Domain(int(chain), registry)
+
+    def _digest(self, proposed: FilingApproval | FilingUpdate) -> bytes:
+        domain = self._domain()
+        if isinstance(proposed, FilingApproval):
+            return approval_digest(domain, proposed)
+        return update_digest(domain, proposed)
+
+    def _against_record(
+        self,
+        subject: str,
+        row: Mapping[str, Any],
+        inputs: Mapping[str, Any],
+        outcome: Mapping[str, Any],
+        signed: SignedDecision,
+    ) -> None:
+        document = signed.document
+        case = document.get("case")
+        if not isinstance(case, dict):
+            raise _Unfit("the record has no case")
+        tranches = [
+            {key: value for key, value in item.items() if value is not None} for item in inputs.get("tranches") or []
+        ]
+        pairs: dict[str, tuple[Any, Any]] = {
+            "kind": (row["kind"], document.get("kind")),
+            "dossier_hash": (row["dossier_hash"], document.get("dossierHash")),
+            "decided_at": (row["decided_at"], document.get("decidedAt")),
+            "outcome": (outcome, document.get("outcome")),
+            "inputs.now": (inputs.get("now"), document.get("decidedAt")),
+            "inputs.proposed": (inputs.get("proposed"), document.get("proposed")),
+            "inputs.digest": (inputs.get("digest"), document.get("digest")),
+            "inputs.tranches": (tranches, case.get("tranches") or []),
+            "inputs.state": (inputs.get("state"), case.get("state")),
+            **{
+                f"inputs.{name}": (inputs.get(name) or [], case.get(name) or [])
+                for name in ("observations", "earlier", "revisions", "signers", "approved")
+            },
+        }
+        ruleset = document.get("ruleset")
+        if isinstance(ruleset, dict):
+            pairs["inputs.rulesetHash"] = (inputs.get("rulesetHash"), ruleset.get("hash"))
+        for name, (kept, recorded) in pairs.items():
+            if not _same(kept, recorded):
+                self.add("DECISION", subject, f"{name} is not what the signed record says")
+
+    def _against_request(self, row: Mapping[str, Any], proposed: FilingApproval | FilingUpdate) -> None:
+        request = self.rows.one("requests", row["request_id"])
+        key = {"/v1/approvals": "approval", "/v1/updates": "update"}.get(str(request["path"])) if request else None
+        if request is None or key is None:
+            return
+        try:
+            body = _json({"body": _of(request, "body", bytes)}, "body")
+            asked = type(proposed).model_validate_json(canonical_bytes(body.get(key)))
+        except (_Unfit, FilingGateError, ValidationError):
+            asked = None
+        if asked != proposed:
+            self.add("REQUEST", f"requests {row['request_id']}", f"does not propose what decision {row['id']} is about")
+
+    def _signature(self, subject: str, row: Mapping[str, Any]) -> None:
+        digest, signature = _of(row, "digest", str), _of(row, "signature", str)
+        self._signatures[digest] = signature
+        _of(row, "signed_at", str)
+        decision = self.rows.one("decisions", row["decision_id"])
+        if decision is None:
+            return  # told as REFERENCE
+        inputs = _json(decision, "inputs")
+        proposed = _proposed(decision, inputs)
+        expected = self._digest(proposed)
+        if digest != "0x" + expected.hex():
+            self.add("SIGNATURE", subject, "its digest is not that of what the decision was about")
+        if (proposed.filing, proposed.sequence) != (row["filing"], row["sequence"]):
+            self.add("SIGNATURE", subject, "filing or sequence is not what the decision was about")
+        if _json(decision, "outcome").get("approved") is not True:
+            self.add("SIGNATURE", subject, "the decision was no")
+        fault = _signer_fault(expected, signature, self._identity.get("operator"))
+        if fault is not None:
+            self.add("SIGNATURE", subject, fault)
+
+    # --- the record of each filing ------------------------------------------------------------------------------------
+
+    def _events(self) -> None:
+        records: dict[str, list[RecordedEvent]] = {}
+
+        def event(subject: str, row: Mapping[str, Any]) -> None:
+            number, kind, content = _of(row, "number", str), _of(row, "kind", str), _json(row, "content")
+            if kind not in RecordKind.__members__:
+                raise _Unfit(f"the kind {kind[:20]} is none")
+            item = RecordedEvent(RecordKind(kind), _of(row, "at", int), _of(row, "by", str), content, row["evidence"])
+            fault = self._event_fault(_of(row, "key", str), item)
+            if fault is not None:
+                self.add("EVENT", subject, fault)
+            before = records.setdefault(number, [])
+            if before and item.at < before[-1].at:
+                self.add("LIFE", subject, f"at {item.at} comes after {before[-1].at}")
+            before.append(item)
+
+        self._each("filing_events", "id", "EVENT", event)
+        for number, items in records.items():
+            self.result.counts["filings"] += 1
+            try:
+                fold(items, items[-1].at)
+            except (KeyError, TypeError, ValueError, FilingGateError) as error:
+                self.add("LIFE", f"filing {number[:80]}", f"its record does not fold: {type(error).__name__} {error}")
+
+    def _event_fault(self, key: str, item: RecordedEvent) -> str | None:
+        """What is wrong with an event by itself; None if nothing is."""
+        content = item.content
+        if key.startswith("statement:"):
+            return self._statement_fault(key.removeprefix("statement:"), item)
+        if item.kind is RecordKind.SIGNED:
+            return self._suspension_fault(key, item)
+        begin = {
+            RecordKind.SENT: f"sent:{content.get('transaction')}",
+            RecordKind.OVERDUE: f"overdue:{content.get('kind')}:{content.get('eventOn')}:",
+            RecordKind.MINTED: "minted",
+            RecordKind.OBSERVED: "seen:",
+            RecordKind.GONE: "seen:",
+            RecordKind.REPORTED: f"dossier:{content.get('kind')}:{content.get('eventOn')}",
+        }.get(item.kind, f"chain:{content.get('block')}:{content.get('transaction')}:")
+        return None if key.startswith(begin) else f"its key {key[:80]} is not that of {item.kind.value}"
+
+    def _statement_fault(self, sha256: str, item: RecordedEvent) -> str | None:
+        signed = self._statements.get(sha256)
+        if signed is None:
+            return f"no request brought the statement {sha256[:64]}"
+        stated = signed.statement
+        own = {
+            "kind": stated.kind,
+            "eventOn": stated.event_on.isoformat(),
+            "reportedOn": stated.reported_on.isoformat() if stated.reported_on else None,
+            "what": stated.what,
+            "statement": sha256,
+            "at": stated.at,
+        }
+        kept = {name: item.content.get(name) for name in own}
+        kind = RecordKind.DECLARED if stated.act == "DECLARE" else RecordKind.REPORTED
+        if (kept, item.kind, item.evidence) != (own, kind, stated.evidence):
+            return "is not what the signed statement says"
+        digest = message_digest(statement_message(stated))
+        return _signer_fault(digest, str(item.content.get("signature")), item.by)
+
+    def _suspension_fault(self, key: str, item: RecordedEvent) -> str | None:
+        given = item.content.get("signature")
+        try:
+            suspension = Suspension.model_validate_json(canonical_bytes(item.content.get("suspension")))
+        except ValidationError:
+            return "holds no suspension"
+        if not isinstance(given, dict):
+            return "holds no signature"
+        digest = suspension_digest(self._domain(), suspension)
+        if key != "signed:0x" + digest.hex():
+            return "its key is not the digest of its suspension"
+        if not given.get("operator") == item.by == self._identity.get("operator"):
+            return f"signed by {str(given.get('operator'))[:60]}, the database is {self._whose('operator')}'s"
+        return _signer_fault(digest, str(given.get("signature")), item.by)
+
+    # --- evidence -----------------------------------------------------------------------------------------------------
+
+    def evidence(self, settings: Iterable[tuple[str, Settings]], terms: StampTerms | None) -> None:
+        """The evidence store, and every observation and decision of the database held against it."""
+        told = {item.subject for item in self.result.findings}
+        records = {name: data for name, data in self._records.items() if name not in told}
+        proof = prove_store(self.store, decisions=records, sightings=self._sightings, settings=settings, terms=terms)
+        for name, count in proof.check.counts.items():
+            self.result.counts[f"evidence.{name}"] = count
+        for item in proof.check.findings:
+            self.add("EVIDENCE", item.subject, f"{item.kind}: {item.problem}")
+
+
+def _proposed(row: Mapping[str, Any], inputs: Mapping[str, Any]) -> FilingApproval | FilingUpdate:
+    data = canonical_bytes(inputs.get("proposed"))
+    if row["kind"] == "approval":
+        return FilingApproval.model_validate_json(data)
+    if row["kind"] == "update":
+        return FilingUpdate.model_validate_json(data)
+    raise _Unfit(f"the kind {str(row['kind'])[:20]} is none")
+
+
+def _statement_hash(signed: SignedStatement) -> str:
+    content = signed.statement.model_dump(mode="json", by_alias=True)
+    return hashlib.sha256(canonical_bytes(content)).hexdigest()
+
+
+def _signer_fault(digest: bytes, signature: str, expected: str | None) -> str | None:
+    """Why a 0x-hex signature is not `expected`'s; None if it is."""
+    try:
+        found = recover(digest, bytes.fromhex(signature.removeprefix("0x")))
+    except (InvalidSignature, ValueError) as error:
+        return f"not a signature: {error}"
+    return None if found == expected else f"the signature is {found}'s, not {expected}'s"

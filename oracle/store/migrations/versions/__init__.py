@@ -1,0 +1,1 @@
+"""Steps by their number. A step that was released is never changed; the next one corrects it."""

@@ -19,7 +19,9 @@ from oracle.domain.filing import FilingQuery, Observation, ObservationKind
 from oracle.domain.life_record import RecordedEvent, RecordKind
 from oracle.domain.names import fold_name, fold_number
 from oracle.errors import FilingGateError, InputError
+from oracle.evidence.log_leaf import decision_leaf, observation_leaf, signature_leaf
 from oracle.store import tables
+from oracle.store.log import append_leaf, leaves_of_event
 
 __all__ = ["Database", "StoredSignature", "format_time"]
 
@@ -71,6 +73,11 @@ class Database:
                 where=shown,
                 remedy="use the matching version of filing-gate",
             )
+
+    @property
+    def engine(self) -> Engine:
+        """What classes with tables of their own work on."""
+        return self._engine
 
     def close(self) -> None:
         """Give back all connections."""
@@ -176,6 +183,7 @@ class Database:
         with self._engine.begin() as connection:
             if rows:
                 connection.execute(tables.observations.insert(), rows)
+                append_leaf(connection, *(observation_leaf(sighting, at, row) for at, row in enumerate(observations)))
         return sighting
 
     def last_sighting(self, query: FilingQuery) -> list[Observation]:
@@ -242,6 +250,7 @@ class Database:
             number = int(result.inserted_primary_key[0])  # type: ignore[index]
             if record is not None:
                 connection.execute(tables.decision_records.insert().values(decision_id=number, record=record))
+                append_leaf(connection, decision_leaf(number, record))
             return number
 
     def decision_record(self, decision_id: int) -> bytes | None:
@@ -295,6 +304,7 @@ class Database:
         try:
             with self._engine.begin() as connection:
                 connection.execute(tables.signatures.insert().values(row))
+                append_leaf(connection, signature_leaf(digest, signature))
         except IntegrityError:
             known = self.signature(digest)
             if known is None or known.signature != signature:
@@ -321,6 +331,7 @@ class Database:
                         content=json.dumps(dict(item.content), ensure_ascii=False),
                     )
                 )
+                append_leaf(connection, *leaves_of_event(key, item))
         except IntegrityError:
             return False
         return True

@@ -23,6 +23,8 @@ __all__ = ["FOREVER", "log_router"]
 FOREVER = "public, max-age=31536000, immutable"
 _FRESH = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
 _HASH = re.compile("[0-9a-f]{64}")
+_NUMBER = re.compile("[1-9][0-9]{0,17}")
+_DIGEST = re.compile("0x[0-9a-f]{64}")
 _SIZE = re.compile("0|[1-9][0-9]{0,15}")
 
 
@@ -72,9 +74,11 @@ def log_router(log: PublishedLog | None) -> APIRouter:
     ) -> Response:
         if log is None:
             return _problem(404, "unknown", none)
-        given = [item for item in (leaf, sha256, decision, signature) if item is not None]
-        if len(given) != 1 or any(item is not None and not _HASH.fullmatch(item) for item in (leaf, sha256)):
-            return _problem(422, "invalid", "give one of leaf or sha256 (64 hex digits), decision, signature")
+        shapes = ((leaf, _HASH), (sha256, _HASH), (decision, _NUMBER), (signature, _DIGEST))
+        given = [shape.fullmatch(text) is not None for text, shape in shapes if text is not None]
+        if given != [True]:
+            title = "give one of leaf, sha256 (64 hex digits), decision (a number), signature (0x and 64 hex digits)"
+            return _problem(422, "invalid", title)
         subject = ("decision", decision) if decision is not None else ("signature", signature or "")
         found = await run_in_threadpool(
             log.find,

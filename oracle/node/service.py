@@ -34,6 +34,7 @@ from oracle.node.config import (
 )
 from oracle.node.duties import Duties
 from oracle.node.facts import planned_facts
+from oracle.node.published_log import PublishedLog, open_log
 from oracle.rules.case import Case, query_for, standing_from
 from oracle.rules.decision import Decision, FilingOnChain, decide_approval, decide_update
 from oracle.rules.decision_record import Circumstances, build, signed_envelope, without_floats
@@ -81,6 +82,7 @@ class Node:
         evidence: EvidenceStore,
         relay: Sender | None = None,
         authority: TimestampAuthority | None = None,
+        log: PublishedLog | None = None,
     ) -> None:
         self.config = config
         self.database = database
@@ -92,6 +94,7 @@ class Node:
         )
         self._signer = signer
         self._authority = authority
+        self.log = log
         self._domain = Domain(config.chain.id, config.chain.registry)
         self.duties = Duties(config, database, self.registry, signer, relay)
 
@@ -117,6 +120,7 @@ class Node:
             "registry": self.config.chain.registry,
             "ruleset": RULESET_VERSION,
             "rulesetHash": self.ruleset(),
+            "log": self.log.binding() if self.log is not None else None,
         }
 
     def check_committee(self) -> str | None:
@@ -406,7 +410,8 @@ def open_node(config: NodeConfig) -> Node:
     database.bind_to({"operator": signer.address, "chain": str(config.chain.id), "registry": config.chain.registry})
     sender = KeySender(relay.secret) if relay is not None else None
     sources, authority = make_sources(config, evidence), make_authority(config, evidence)
-    return Node(config, database, sources, signer, evidence, sender, authority)
+    log = open_log(config, database.engine, signer)
+    return Node(config, database, sources, signer, evidence, sender, authority, log)
 
 
 def _key(config: NodeConfig, section: str, key: KeyConfig) -> KeySigner:

@@ -72,6 +72,10 @@ password_env = {quoted(password_env)}   # or password_file = "path"
 url = "sqlite:///node.db"      # or postgresql://user@host/name; with a password: url_env = "NAME" instead
 evidence = "evidence"
 
+# The append-only log of what this node observed, decided and signed: its key signs checkpoints (docs/log.md).
+[transparency]
+key = "log-key.pem"
+
 # All operators of a committee share the policy: its hash is part of what they sign. Absent keys take the defaults.
 [policy]
 min_level = 3                  # 3 = matched official publication

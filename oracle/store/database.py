@@ -17,9 +17,11 @@ from oracle.domain.filing import FilingQuery, Observation, ObservationKind
 from oracle.domain.life_record import RecordedEvent, RecordKind
 from oracle.domain.names import fold_name, fold_number
 from oracle.errors import FilingGateError, InputError, UnreachableError
+from oracle.evidence.log_leaf import decision_leaf, observation_leaf, signature_leaf
 from oracle.store import tables
 from oracle.store.engine import make_engine, parse_url, shown
 from oracle.store.group_commit import GroupCommit
+from oracle.store.log import append_leaf, leaves_of_event
 from oracle.store.schema import create_or_check
 
 __all__ = ["Database", "StoredSignature", "format_time"]
@@ -191,8 +193,13 @@ class Database:
             }
             for item in observations
         ]
+
+        def added(connection: Connection) -> None:
+            connection.execute(tables.observations.insert(), rows)
+            append_leaf(connection, *(observation_leaf(sighting, at, row) for at, row in enumerate(observations)))
+
         if rows:
-            self.write(lambda connection: connection.execute(tables.observations.insert(), rows))
+            self.write(added)
         return sighting
 
     def last_sighting(self, query: FilingQuery) -> list[Observation]:
@@ -258,6 +265,7 @@ class Database:
             number = _inserted(connection, tables.decisions.insert().values(row))
             if record is not None:
                 connection.execute(tables.decision_records.insert().values(decision_id=number, record=record))
+                append_leaf(connection, decision_leaf(number, record))
             return number
 
         return self.write(both)
@@ -310,8 +318,13 @@ class Database:
             "signature": signature,
             "signed_at": signed_at,
         }
+
+        def signed(connection: Connection) -> None:
+            connection.execute(tables.signatures.insert().values(row))
+            append_leaf(connection, signature_leaf(digest, signature))
+
         try:
-            self.write(lambda connection: connection.execute(tables.signatures.insert().values(row)))
+            self.write(signed)
         except IntegrityError:
             known = self.signature(digest)
             if known is None or known.signature != signature:
@@ -342,6 +355,7 @@ class Database:
             if connection.execute(known).scalar() is not None:
                 return False
             connection.execute(row)
+            append_leaf(connection, *leaves_of_event(key, item))
             return True
 
         return self.write(added)

@@ -24,6 +24,11 @@ __all__ = [
     "decisions",
     "dossiers",
     "filing_events",
+    "log_checkpoints",
+    "log_head",
+    "log_keys",
+    "log_leaves",
+    "log_nodes",
     "meta",
     "metadata",
     "observations",
@@ -140,4 +145,52 @@ filing_events = Table(
     Column("content", Text, nullable=False),
     UniqueConstraint("number", "key", name="filing_events_once_a_key"),
     Index("filing_events_by_number", "number", "id"),
+)
+
+#: The transparency log (`oracle.store.log`). The head's one row is what writers queue for.
+log_head = Table(
+    "log_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("size", Integer, nullable=False),
+)
+
+log_leaves = Table(
+    "log_leaves",
+    metadata,
+    Column("index", Integer, primary_key=True, autoincrement=False),
+    Column("leaf", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    # What stands in the leaf, to find it by.
+    Column("kind", String(16), nullable=False),
+    Column("ident", String(80), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Index("log_leaves_by_hash", "hash"),
+    Index("log_leaves_by_subject", "kind", "ident"),
+    Index("log_leaves_by_content", "sha256"),
+)
+
+#: The root of each full tile: level 1 is over 256 leaves, level 2 over 256 of those, and so on.
+log_nodes = Table(
+    "log_nodes",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("index", Integer, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+log_keys = Table(
+    "log_keys",
+    metadata,
+    Column("verifier_key", String(300), primary_key=True),
+    Column("statement", Text, nullable=False),
+    Column("signature", String(132), nullable=False),
+)
+
+log_checkpoints = Table(
+    "log_checkpoints",
+    metadata,
+    Column("verifier_key", String(300), primary_key=True),
+    Column("size", Integer, primary_key=True, autoincrement=False),
+    Column("note", LargeBinary, nullable=False),
 )

@@ -23,6 +23,7 @@ from oracle.domain.dossier import Dossier, parse_dossier
 from oracle.evidence.store import EvidenceStore
 from oracle.node.config import NodeConfig
 from oracle.node.http_api import create_app
+from oracle.node.published_log import new_log_key, open_log
 from oracle.node.service import Node, make_sources
 from oracle.rules.case import SHANGHAI
 from oracle.signing.keys import KeySigner
@@ -141,6 +142,7 @@ def _config(
             "chain": {"id": 31337, "registry": registry, "rpc_url": anvil.url},
             "key": {"keystore": "unused", "password_env": "UNUSED"},
             "duties": {"declarants": list(declarants)},
+            "transparency": {"key": "log-key.pem"},
             "sources": [
                 {
                     "type": "csrc",
@@ -187,7 +189,9 @@ def running_world(
             database = Database(f"sqlite:///{own / 'node.db'}")
             relay = NodeAccountSender(str(w3.eth.accounts[-1])) if index == 1 else None
             asked = make_sources(config, evidence) if sources is None else sources
-            node = ServedNode(Node(config, database, asked, signer, evidence, relay))
+            new_log_key(own / "log-key.pem")
+            log = open_log(config, database.engine, signer)
+            node = ServedNode(Node(config, database, asked, signer, evidence, relay, log=log))
             stack.callback(node.stop)
             nodes.append(node)
         world = World(anvil, site, w3, deployment, nodes, issuer, signers=signers)

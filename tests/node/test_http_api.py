@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from typing import Any
@@ -9,10 +10,13 @@ from typing import Any
 import httpx2
 import pytest
 
+from oracle.audit.log_check import Asked, check_log
+from oracle.collector.log_client import LogClient
 from oracle.collector.node_client import NodeClient
 from oracle.collector.proposal import propose_approval, propose_update
 from oracle.domain.approval import FilingApproval, OnChainStatus
 from oracle.domain.canonical import canonical_bytes
+from oracle.evidence.log_leaf import signature_leaf
 from oracle.signing.eip712 import Domain, approval_digest
 from oracle.signing.recovery import recover
 from tests.collector.lying_nodes import LyingNode
@@ -61,6 +65,24 @@ def test_approval__answer__was_stored_with_all_it_rests_on(world: World) -> None
     query = "select received_at, answered_at from requests join answers on request_id = id where id = ?"
     received, answered = rows(node, query, request)[0]
     assert received <= answered
+
+
+def test_approval__signed__record_observations_and_signature_are_in_the_log_before_it_left(world: World) -> None:
+    world.publish()
+    proposed = propose(world)
+    signed = {item.operator: item.signature for item in proposed.quorum.signatures}
+    node = next(node for node in world.nodes if node.node.address in signed)
+    digest = "0x" + proposed.digest.hex()
+    decision = rows(node, "select decision_id from signatures where digest = ?", digest)[0][0]
+    content = rows(node, "select content from observations order by id desc limit 1")[0][0]
+    sha256 = hashlib.sha256(canonical_bytes(json.loads(content))).hexdigest()
+    asked = [Asked("decision", str(decision)), Asked("signature", digest), Asked("record", sha256)]
+    found = check_log(LogClient(node.url).get, operator=node.node.address, asked=asked, entries=True)
+    assert found.findings == []
+    assert [item["kind"] for item in found.included] == ["decision", "signature", "observation"]
+    # Whoever has the signature, from the chain for one, knows its whole leaf.
+    assert found.proofs[1].leaf.encode() == signature_leaf(digest, signed[node.node.address]).as_bytes()
+    assert found.entries == rows(node, "select count(*) from log_leaves")[0][0]
 
 
 def test_approval__twice_the_same__same_signature(world: World) -> None:

@@ -94,13 +94,13 @@ def test_sighting__newest_of_the_same_question__only_that(database: Database) ->
 def test_signature__same_digest_again__same_is_fine_other_is_an_error(database: Database) -> None:
     request = database.add_request(WHEN, "POST", "/v1/approvals", b"{}")
     decision = database.add_decision(request, "approval", "0x00", 1, {}, {})
-    database.add_signature(decision, "0xf", 1, "0xd", "0xs", WHEN)
-    database.add_signature(decision, "0xf", 1, "0xd", "0xs", WHEN)
+    database.add_signature(decision, "0xf", 1, "0xd", "0x51", WHEN)
+    database.add_signature(decision, "0xf", 1, "0xd", "0x51", WHEN)
     stored = database.signature("0xd")
     assert stored is not None
-    assert stored.signature == "0xs"
+    assert stored.signature == "0x51"
     with pytest.raises(IntegrityError):
-        database.add_signature(decision, "0xf", 1, "0xd", "0xother", WHEN)
+        database.add_signature(decision, "0xf", 1, "0xd", "0x52", WHEN)
 
 
 KILLED = """
@@ -190,7 +190,7 @@ def test_newest_signed_dossier__only_of_approvals(database: Database) -> None:
     request = database.add_request(WHEN, "POST", "/v1/approvals", b"{}")
     for digest, (kind, name) in enumerate((("approval", "0x1"), ("approval", "0x2"), ("update", "0x3"))):
         decision = database.add_decision(request, kind, name, 1, {}, {})
-        database.add_signature(decision, "0xf", 1, f"0x{digest}", "0xs", WHEN)
+        database.add_signature(decision, "0xf", 1, f"0x{digest}", "0x51", WHEN)
     assert database.newest_signed_dossier("0xf") == "0x2"
     assert database.newest_signed_dossier("0xe") is None
     dossier = sample_parsed()

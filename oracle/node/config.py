@@ -23,7 +23,7 @@ from oracle.sources.manual import ManualConfig
 from oracle.sources.registry_file import RegistryFileConfig
 from oracle.sources.screening import ScreeningConfig
 from oracle.sources.timestamp_authority import TimestampConfig
-from oracle.store.evidence_place import check_place
+from oracle.store.evidence_place import check_place, is_address
 
 __all__ = [
     "ChainConfig",
@@ -31,7 +31,9 @@ __all__ = [
     "DutiesConfig",
     "HttpConfig",
     "KeyConfig",
+    "LoggingConfig",
     "NodeConfig",
+    "ReadinessConfig",
     "RelayConfig",
     "SourceConfig",
     "StoreConfig",
@@ -51,6 +53,8 @@ class HttpConfig(Frozen):
     port: int = Field(default=8700, ge=0, le=65535)
     #: How long a sighting may be answered from the store, in seconds; 0 asks the sources each time.
     cache_seconds: int = Field(default=30, ge=0, le=3600)
+    #: How long requests in flight may still take after the node was told to stop.
+    shutdown_seconds: int = Field(default=20, ge=1, le=600)
 
 
 class ChainConfig(Frozen):
@@ -127,6 +131,36 @@ class StoreConfig(Frozen):
         return value
 
 
+class LoggingConfig(Frozen):
+    """What `serve` logs to stderr: one event a line, as text or as JSON."""
+
+    format: Literal["console", "json"] = "console"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+#: Chains of development tools make a block when they are asked to, so an old block says nothing there.
+_ON_DEMAND_CHAINS = frozenset({1337, 31337})
+
+
+class ReadinessConfig(Frozen):
+    """What `/readyz` and `filing-gate check` hold the node to."""
+
+    #: A source whose newest success is older than this is not fresh.
+    source_seconds: int = Field(default=21_600, ge=1, le=30 * 86_400)
+    #: The newest block may be this old; 0 never looks. Absent: 900, and 0 on chains 1337 and 31337.
+    head_seconds: int | None = Field(default=None, ge=0, le=86_400)
+    #: How far this machine's clock may lie behind the newest block's time.
+    clock_seconds: int = Field(default=30, ge=1, le=3600)
+    #: Free space that the disks of database, evidence and state must have, in bytes.
+    min_free_bytes: int = Field(default=536_870_912, ge=0)
+
+    def head_limit(self, chain_id: int) -> int:
+        """`head_seconds`, or its default for a chain."""
+        if self.head_seconds is not None:
+            return self.head_seconds
+        return 0 if chain_id in _ON_DEMAND_CHAINS else 900
+
+
 class CsrcSourceConfig(CsrcConfig):
     """A source of type "csrc"."""
 
@@ -176,6 +210,8 @@ class NodeConfig(Frozen):
     duties: DutiesConfig = DutiesConfig()
     store: StoreConfig = StoreConfig()
     policy: Policy = Policy()
+    logging: LoggingConfig = LoggingConfig()
+    readiness: ReadinessConfig = ReadinessConfig()
     #: A time stamp authority (RFC 3161) for what decisions rest on.
     timestamp: TimestampConfig | None = None
     sources: list[SourceConfig] = Field(min_length=1, max_length=20)
@@ -204,6 +240,16 @@ class NodeConfig(Frozen):
         if faults:
             raise ValueError("\n".join(f"policy.switched_off: {fault}" for fault in faults))
         return self
+
+    def places(self) -> dict[str, Path]:
+        """The folders of this machine that the node writes to: `database`, `evidence`, `state`, where it has them."""
+        url = self.database_url()
+        found = {"state": self.path(self.store.state)}
+        if url.startswith("sqlite:///"):
+            found["database"] = Path(url.removeprefix("sqlite:///")).parent
+        if not is_address(self.store.evidence):
+            found["evidence"] = self.path(self.store.evidence)
+        return found
 
     def path(self, text: str) -> Path:
         """A path of the file, relative to it."""

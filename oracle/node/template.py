@@ -72,6 +72,16 @@ password_env = {quoted(password_env)}   # or password_file = "path"
 url = "sqlite:///node.db"
 evidence = "evidence"
 
+# [logging]
+# format = "json"              # or "console"; one event a line, on stderr
+# level = "info"
+
+# What `/readyz` and `filing-gate check` hold the node to.
+# [readiness]
+# source_seconds = 21600       # newest success of a source that still counts as fresh
+# head_seconds = 900           # oldest newest block; 0: never looked at
+# min_free_bytes = 536870912
+
 # All operators of a committee share the policy: its hash is part of what they sign. Absent keys take the defaults.
 [policy]
 min_level = 3                  # 3 = matched official publication

@@ -22,7 +22,7 @@ from oracle.signing.recovery import recover
 from oracle.store.database import Database
 from oracle.store.freshness import source_times
 
-__all__ = ["MAX_FILINGS", "SIGNER_CHECK", "Condition", "Head", "SourceMoments", "Stored", "free_space"]
+__all__ = ["MAX_FILINGS", "SIGNER_CHECK", "Condition", "Head", "SourceMoments", "Stored", "free_space", "try_signer"]
 
 #: What a signer signs to show that it can (EIP-191).
 SIGNER_CHECK = "filing-gate signer check"
@@ -78,7 +78,7 @@ class Condition:
         self.head = Refreshed("condition: head", self._read_head)
         self.stored = Refreshed("condition: database", self._read_stored)
         self.filings = Refreshed("condition: filings", self._read_filings)
-        self.signer = Refreshed("condition: signer", self._try_signer)
+        self.signer = Refreshed("condition: signer", lambda: try_signer(signer))
 
     def _read_head(self) -> Head:
         registry = self._registry()
@@ -103,16 +103,17 @@ class Condition:
         numbers = self._database.recorded_filings()[:MAX_FILINGS]
         return {number: registry.filing_state("0x" + filing_id(number).hex()) for number in numbers}
 
-    def _try_signer(self) -> bool:
-        """The key signs a sentence that nobody acts upon, and the signature is its own."""
-        digest = message_digest(SIGNER_CHECK)
-        if recover(digest, self._signer.sign(digest)) != self._signer.address:
-            raise FilingGateError("its signature is another key's", where=self._signer.address, remedy="check [key]")
-        return True
-
     def disks(self) -> dict[str, int | None]:
         """Free bytes where the node writes, by place (`database`, `evidence`, `state`); None if it can't be told."""
         return {name: free_space(path) for name, path in self._config().places().items()}
+
+
+def try_signer(signer: Signer) -> bool:
+    """Have the key sign a sentence that nobody acts upon. FilingGateError unless the signature is its own."""
+    digest = message_digest(SIGNER_CHECK)
+    if recover(digest, signer.sign(digest)) != signer.address:
+        raise FilingGateError("its signature is another key's", where=signer.address, remedy="check [key]")
+    return True
 
 
 def free_space(path: Path) -> int | None:

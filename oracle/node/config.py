@@ -6,6 +6,7 @@ import json
 import os
 import re
 import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -38,6 +39,7 @@ __all__ = [
     "SourceConfig",
     "StoreConfig",
     "load_config",
+    "named_secrets",
     "parse_config",
     "read_secret",
 ]
@@ -279,6 +281,26 @@ def read_secret(key: str, *, env: str | None = None, file: Path | None = None) -
         raise InputError(
             "the file can't be read", where=f"{key} = {file}", remedy="check path and permissions"
         ) from None
+
+
+def named_secrets(config: NodeConfig) -> Iterator[tuple[str, str | Path]]:
+    """(key, environment variable or file) of every secret that the configuration names, `*_env` and `*_file`."""
+    for key, value in _leaves(config.model_dump(mode="python"), ""):
+        if key.endswith("_env"):
+            yield key, value
+        elif key.endswith("_file"):
+            yield key, config.path(value)
+
+
+def _leaves(content: object, key: str) -> Iterator[tuple[str, str]]:
+    if isinstance(content, Mapping):
+        for name, value in content.items():
+            yield from _leaves(value, f"{key}.{name}" if key else str(name))
+    elif isinstance(content, list | tuple):
+        for index, value in enumerate(content):
+            yield from _leaves(value, f"{key}[{index}]")
+    elif isinstance(content, str):
+        yield key, content
 
 
 def load_config(path: Path) -> NodeConfig:

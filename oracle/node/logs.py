@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 import structlog
 from structlog.typing import EventDict, ProcessorReturnValue, WrappedLogger
 
-from oracle.node.config import NodeConfig
+from oracle.node.config import NodeConfig, named_secrets
 
 __all__ = ["Redactor", "configure_logs", "secrets_of"]
 
@@ -59,28 +59,15 @@ def secrets_of(config: NodeConfig, environment: Mapping[str, str] | None = None)
     """Every secret this process can know of: what the configuration names, and variables that are named like one."""
     environment = os.environ if environment is None else environment
     found = {value for name, value in environment.items() if _ENVIRONMENT.search(name)}
-    for key, value in _leaves(config.model_dump(mode="python")):
-        if key.endswith("_env"):
-            named = environment.get(value)
-            found |= _of_url(named) if named and "url" in key else set()
-            found |= {named} if named else set()
-        elif key.endswith("_file"):
-            found |= _of_file(config.path(value))
-        elif key.startswith("rpc_url"):
-            found |= _of_url(value)
+    for key, where in named_secrets(config):
+        if isinstance(where, Path):
+            found |= _of_file(where)
+        elif named := environment.get(where):
+            found |= {named} | (_of_url(named) if "url" in key else set())
+    for chain in (config.chain, *config.chains):
+        found |= _of_url(chain.rpc_url or "")
     found |= _of_userinfo(config.store.url)
     return {text for text in found if len(text) >= _SHORTEST}
-
-
-def _leaves(content: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(content, Mapping):
-        for name, value in content.items():
-            yield from _leaves(value, str(name))
-    elif isinstance(content, list | tuple):
-        for value in content:
-            yield from _leaves(value, key)
-    elif isinstance(content, str):
-        yield key, content
 
 
 def _of_file(path: Path) -> set[str]:

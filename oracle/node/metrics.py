@@ -84,14 +84,14 @@ class Metrics:
             "filing_gate_rules_not_passed", "Rules that did not pass in a decision.", ("rule",), registry=made
         )
         self._signed = Counter("filing_gate_signatures", "Signatures given.", ("kind",), registry=made)
-        self._job_runs = Counter("filing_gate_job_runs", "Runs of a background job.", ("job", "outcome"), registry=made)
+        self._job_runs = Counter("filing_gate_job_runs", "Runs of a background job.", ("task", "outcome"), registry=made)
         self._job_lag = Gauge(
-            "filing_gate_job_lag_seconds", "How much later than planned the newest run began.", ("job",), registry=made
+            "filing_gate_job_lag_seconds", "How much later than planned the newest run began.", ("task",), registry=made
         )
         self._job_success = Gauge(
             "filing_gate_job_last_success_timestamp_seconds",
             "End of the newest run that succeeded, seconds since 1970.",
-            ("job",),
+            ("task",),
             registry=made,
         )
         self._rpc = Counter(
@@ -167,7 +167,7 @@ class Metrics:
         self._signed.labels(kind).inc()
 
     def job(self, name: str, lag: float, ok: bool) -> None:
-        """A background job ended; `lag` is how many seconds later than planned it began."""
+        """A background job ended; its label is `task`, for Prometheus has a `job` of its own. `lag` is how many seconds later than planned it began."""
         name = self._job(name)
         self._job_runs.labels(name, "ok" if ok else "failed").inc()
         self._job_lag.labels(name).set(max(lag, 0.0))

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from oracle.chain.key_standing import KeyStanding, Standing
-from oracle.node.condition import Head, SourceMoments
+from oracle.node.condition import SourceMoments
 from oracle.node.config import NodeConfig, ReadinessConfig
 from oracle.rules.policy import Policy
 
@@ -101,9 +101,9 @@ def sources_fault(policy: Policy, states: Mapping[str, Freshness]) -> str | None
     return f"{named}: too few are left to agree at level {policy.min_level}"
 
 
-def clock_fault(head: Head, now: float, limits: ReadinessConfig, chain_id: int) -> str | None:
-    """Why this machine's clock and the newest block do not fit together."""
-    behind = head.time - now
+def clock_fault(block_time: int, now: float, limits: ReadinessConfig, chain_id: int) -> str | None:
+    """Why this machine's clock and the newest block do not fit together; `block_time` is its time."""
+    behind = block_time - now
     if behind > limits.clock_seconds:
         return f"this machine's clock is {behind:.0f} s behind the newest block: set it (NTP)"
     allowed = limits.head_limit(chain_id)
@@ -149,7 +149,7 @@ def readiness(node: Node, *, max_age: float = 0.0, wait: float = _WAIT_SECONDS) 
         wrong = key_fault(node.address, standing)
         if wrong:
             problems["committee"] = wrong
-        wrong = clock_fault(head.value, now, config.readiness, config.chain.id)
+        wrong = clock_fault(head.value.time, now, config.readiness, config.chain.id)
         if wrong:
             problems["clock"] = wrong
     signer = node.condition.signer.newest(max_age=max(max_age, _SIGNER_SECONDS), wait=wait)

@@ -30,6 +30,7 @@ from oracle.node.config import (
     ManualSourceConfig,
     NodeConfig,
     RegistryFileSourceConfig,
+    RelayConfig,
     ScreeningSourceConfig,
     SourceConfig,
     read_secret,
@@ -57,7 +58,17 @@ from oracle.sources.timestamp_authority import TimestampAuthority
 from oracle.store.database import Database, format_time
 from oracle.store.evidence_place import open_evidence
 
-__all__ = ["MAX_REVISIONS", "Answer", "Node", "make_authority", "make_sources", "open_node", "source_settings"]
+__all__ = [
+    "MAX_REVISIONS",
+    "Answer",
+    "Node",
+    "make_authority",
+    "make_sources",
+    "open_node",
+    "relay_of",
+    "signer_of",
+    "source_settings",
+]
 
 LOG = logging.getLogger("filing_gate.node")
 
@@ -437,8 +448,8 @@ def _secret_of(item: HttpJsonSourceConfig, config: NodeConfig) -> Callable[[], s
 
 def open_node(config: NodeConfig) -> Node:
     """A node from its configuration: key loaded, database opened and tied to operator, chain and registry."""
-    signer = _key(config, "key", config.key)
-    relay = _key(config, "relay", config.relay) if config.relay is not None else None
+    signer = signer_of(config)
+    relay = relay_of(config, config.relay) if config.relay is not None else None
     if relay is not None and relay.address == signer.address:
         raise InputError(
             "the relay's key is the operator's own",
@@ -451,6 +462,16 @@ def open_node(config: NodeConfig) -> Node:
     sender = KeySender(relay.secret) if relay is not None else None
     sources, authority = make_sources(config, evidence), make_authority(config, evidence)
     return Node(config, database, sources, signer, evidence, sender, authority)
+
+
+def signer_of(config: NodeConfig) -> KeySigner:
+    """The operator's key. InputError if it can't be opened."""
+    return _key(config, "key", config.key)
+
+
+def relay_of(config: NodeConfig, relay: RelayConfig) -> KeySigner:
+    """The key of the account that brings suspensions on chain. InputError if it can't be opened."""
+    return _key(config, "relay", relay)
 
 
 def _key(config: NodeConfig, section: str, key: KeyConfig) -> KeySigner:

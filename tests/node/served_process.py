@@ -159,7 +159,7 @@ def ground(folder: Path) -> Iterator[Ground]:
     """A 1-of-1 committee and two tokens on a chain of its own; a relay with funds; nothing published."""
     with ExitStack() as stack:
         anvil = stack.enter_context(start_anvil())
-        site = stack.enter_context(CsrcSite(folder / "site.json"))
+        site = stack.enter_context(CsrcSite(folder / "site.json", process=True))
         w3 = Web3(Web3.HTTPProvider(anvil.url))
         signer = new_keystore(folder / "keystore.json", PASSWORD, light=True)
         relay = new_keystore(folder / "relay.json", PASSWORD, light=True)

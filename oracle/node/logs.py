@@ -148,6 +148,7 @@ class _Cleaned:
 
     def __call__(self, _logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
         trace = event.pop("exception", None)
+        event.pop("color_message", None)  # uvicorn's second copy of the text, for terminals
         cleaned: EventDict = self._redactor.clean(event)
         if trace is not None:
             cleaned["exception"] = [self._redactor.clean(line) for line in str(trace).splitlines()[-_MOST_LINES:]]

@@ -84,7 +84,9 @@ class Metrics:
             "filing_gate_rules_not_passed", "Rules that did not pass in a decision.", ("rule",), registry=made
         )
         self._signed = Counter("filing_gate_signatures", "Signatures given.", ("kind",), registry=made)
-        self._job_runs = Counter("filing_gate_job_runs", "Runs of a background job.", ("task", "outcome"), registry=made)
+        self._job_runs = Counter(
+            "filing_gate_job_runs", "Runs of a background job.", ("task", "outcome"), registry=made
+        )
         self._job_lag = Gauge(
             "filing_gate_job_lag_seconds", "How much later than planned the newest run began.", ("task",), registry=made
         )

@@ -169,7 +169,10 @@ class Metrics:
         self._signed.labels(kind).inc()
 
     def job(self, name: str, lag: float, ok: bool) -> None:
-        """A background job ended; its label is `task`, for Prometheus has a `job` of its own. `lag` is how many seconds later than planned it began."""
+        """A background job ended that began `lag` seconds later than planned.
+
+        Its label is `task`: Prometheus has a `job` of its own.
+        """
         name = self._job(name)
         self._job_runs.labels(name, "ok" if ok else "failed").inc()
         self._job_lag.labels(name).set(max(lag, 0.0))

@@ -132,6 +132,12 @@ class Registry(_Bound):
         """Seconds that an announced change of the committee waits."""
         return int(self._call("rotationDelay", block=block))
 
+    def operator_ready_at(self, operator: str, replaced: str, block: int | None = None) -> int:
+        """First second in which an announced operator can take the seat of `replaced` (the zero address: a new seat);
+        0 if nothing of the kind is announced."""
+        given = (to_checksum_address(operator), to_checksum_address(replaced))
+        return int(self._call("operatorReadyAt", *given, block=block))
+
     def retention(self, block: int | None = None) -> int:
         """Seconds for which signatures of a replaced operator still count."""
         return int(self._call("retention", block=block))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -19,11 +20,15 @@ from web3.exceptions import (
     Web3Exception,
     Web3RPCError,
 )
+from web3.types import RPCEndpoint, RPCResponse
 
 from oracle.chain.revert import explain_revert
 from oracle.errors import InputError, RefusedError, UnreachableError
 
-__all__ = ["chain_faults", "connect", "raw_call", "shown_url", "without_keys"]
+__all__ = ["Report", "chain_faults", "connect", "raw_call", "shown_url", "without_keys"]
+
+#: (endpoint, whether it answered, seconds)
+Report = Callable[[str, bool, float], None]
 
 
 #: A path segment or query value shorter than this is no access key, but a word like `rpc` or `v3`.
@@ -114,15 +119,35 @@ def chain_faults(url: str) -> Iterator[None]:
         ) from None
 
 
-def connect(url: str, *, chain_id: int | None = None, timeout: float = 15) -> Web3:
+class _Told(HTTPProvider):
+    """Tells after each call whether the node gave an answer, and after how many seconds."""
+
+    def __init__(self, url: str, timeout: float, report: Report | None) -> None:
+        super().__init__(url, request_kwargs={"timeout": timeout})
+        self._report = report
+
+    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        began, answered = time.monotonic(), False
+        try:
+            answer = super().make_request(method, params)
+            answered = True
+            return answer
+        finally:
+            if self._report is not None:
+                self._report(shown_url(str(self.endpoint_uri)), answered, time.monotonic() - began)
+
+
+def connect(url: str, *, chain_id: int | None = None, timeout: float = 15, report: Report | None = None) -> Web3:
     """A Web3 on an http(s) URL that has answered. `chain_id`, if given, must be its chain.
+
+    `report` is told of each call: the endpoint without what may be secret, whether it answered, the seconds it took.
 
     Raises InputError for a wrong URL or chain, UnreachableError when nobody answers.
     """
     parts = _split(url)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         raise InputError("not an http(s) URL", where="--rpc", remedy="write e.g. http://127.0.0.1:8545")
-    w3 = Web3(HTTPProvider(url, request_kwargs={"timeout": timeout}))
+    w3 = Web3(_Told(url, timeout, report))
     # It asks for the chain id before every call, and refuses the longer extra data of a proof-of-authority chain.
     w3.middleware_onion.remove("validation")
     with chain_faults(url):

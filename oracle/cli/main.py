@@ -26,6 +26,7 @@ _COMMANDS = {
     "operator": ("operator_commands", "operator", "Set up an operator."),
     "serve": ("operator_commands", "serve", "Run an operator's node."),
     "store": ("store_commands", "store", "A node's database: upgrade, backup, restore, fsck."),
+    "check": ("check_command", "check", "Look at all a node needs, before and after any change."),
     "deploy": ("issuer_commands", "deploy", "Deploy committee, registry and tokens."),
     "approve": ("issuer_commands", "approve", "Propose an approval, collect m of n signatures, submit."),
     "mint": ("issuer_commands", "mint", "Mint tokens inside their filing."),

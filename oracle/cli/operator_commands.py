@@ -122,36 +122,30 @@ def init(
 @click.command()
 @config_option
 def serve(config: Path) -> None:
-    """Run the node: HTTP API on the configured address, until it is stopped."""
-    import uvicorn
+    """Run the node: HTTP API on the configured address, until it is stopped.
 
+    SIGTERM and SIGINT let requests in flight finish (`[http] shutdown_seconds`), stop the jobs and exit 0.
+    """
     from oracle.node.config import load_config
     from oracle.node.http_api import create_app
+    from oracle.node.logs import configure_logs
     from oracle.node.service import open_node
+    from oracle.node.serving import listening, serve_until_stopped
     from oracle.node.startup import check_start, sweeping
 
     settings = load_config(config)
+    configure_logs(settings)
     node = open_node(settings)
-    for line in check_start(node):
-        progress(line)
-    progress(f"{settings.name} {node.address} serves http://{settings.http.host}:{settings.http.port}")
-    progress(f"for registry {settings.chain.registry} on chain {settings.chain.id}")
-    try:
+    warnings = check_start(node)
+    with listening(settings.http.host, settings.http.port, where=str(config)) as bound:
+        port = bound.getsockname()[1]
+        for line in warnings:
+            progress(line)
+        progress(f"{settings.name} {node.address} serves http://{settings.http.host}:{port}")
+        progress(f"for registry {settings.chain.registry} on chain {settings.chain.id}")
         with sweeping(node, settings.duties.sweep_seconds):
-            uvicorn.run(
-                create_app(node),
-                host=settings.http.host,
-                port=settings.http.port,
-                log_level="warning",
-                access_log=False,
-                timeout_graceful_shutdown=5,
-            )
-    except SystemExit:
-        raise FilingGateError(
-            f"{settings.http.host}:{settings.http.port} can't be listened on",
-            where=str(config),
-            remedy="free the port or choose another in [http]",
-        ) from None
+            serve_until_stopped(create_app(node), bound, settings.http.shutdown_seconds)
+    node.database.close()
 
 
 def _source_rows(observations: list[Observation]) -> list[list[str]]:

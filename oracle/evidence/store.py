@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -56,6 +56,8 @@ class EvidenceStore:
 
     def __init__(self, where: Path | Blobs) -> None:
         self._blobs: Blobs = FolderBlobs(where) if isinstance(where, Path) else where
+        #: Told the size of each file written.
+        self.wrote: Callable[[int], None] = lambda _size: None
 
     def __str__(self) -> str:
         return str(self._blobs)
@@ -72,6 +74,7 @@ class EvidenceStore:
         name = self._name(sha256)
         if not self._blobs.exists(name):
             self._blobs.write(name, data)
+            self.wrote(len(data))
         return sha256
 
     def put_exchange(self, exchange: CapturedExchange) -> tuple[str, str]:

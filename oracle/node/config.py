@@ -6,6 +6,7 @@ import json
 import os
 import re
 import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -24,7 +25,7 @@ from oracle.sources.manual import ManualConfig
 from oracle.sources.registry_file import RegistryFileConfig
 from oracle.sources.screening import ScreeningConfig
 from oracle.sources.timestamp_authority import TimestampConfig
-from oracle.store.evidence_place import check_place
+from oracle.store.evidence_place import check_place, is_address
 
 __all__ = [
     "ChainConfig",
@@ -32,12 +33,15 @@ __all__ = [
     "DutiesConfig",
     "HttpConfig",
     "KeyConfig",
+    "LoggingConfig",
     "NodeConfig",
+    "ReadinessConfig",
     "RelayConfig",
     "SourceConfig",
     "StoreConfig",
     "TransparencyConfig",
     "load_config",
+    "named_secrets",
     "parse_config",
     "read_secret",
 ]
@@ -53,6 +57,8 @@ class HttpConfig(Frozen):
     port: int = Field(default=8700, ge=0, le=65535)
     #: How long a sighting may be answered from the store, in seconds; 0 asks the sources each time.
     cache_seconds: int = Field(default=30, ge=0, le=3600)
+    #: How long requests in flight may still take after the node was told to stop.
+    shutdown_seconds: int = Field(default=20, ge=1, le=600)
 
 
 class ChainConfig(Frozen):
@@ -148,6 +154,36 @@ class TransparencyConfig(Frozen):
     key: Text
 
 
+class LoggingConfig(Frozen):
+    """What `serve` logs to stderr: one event a line, as text or as JSON."""
+
+    format: Literal["console", "json"] = "console"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+#: Chains of development tools make a block when they are asked to, so an old block says nothing there.
+_ON_DEMAND_CHAINS = frozenset({1337, 31337})
+
+
+class ReadinessConfig(Frozen):
+    """What `/readyz` and `filing-gate check` hold the node to."""
+
+    #: A source whose newest success is older than this is not fresh.
+    source_seconds: int = Field(default=21_600, ge=1, le=30 * 86_400)
+    #: The newest block may be this old; 0 never looks. Absent: 900, and 0 on chains 1337 and 31337.
+    head_seconds: int | None = Field(default=None, ge=0, le=86_400)
+    #: How far this machine's clock may lie behind the newest block's time.
+    clock_seconds: int = Field(default=30, ge=1, le=3600)
+    #: Free space that the disks of database, evidence and state must have, in bytes.
+    min_free_bytes: int = Field(default=536_870_912, ge=0)
+
+    def head_limit(self, chain_id: int) -> int:
+        """`head_seconds`, or its default for a chain."""
+        if self.head_seconds is not None:
+            return self.head_seconds
+        return 0 if chain_id in _ON_DEMAND_CHAINS else 900
+
+
 class CsrcSourceConfig(CsrcConfig):
     """A source of type "csrc"."""
 
@@ -197,6 +233,8 @@ class NodeConfig(Frozen):
     duties: DutiesConfig = DutiesConfig()
     store: StoreConfig = StoreConfig()
     policy: Policy = Policy()
+    logging: LoggingConfig = LoggingConfig()
+    readiness: ReadinessConfig = ReadinessConfig()
     #: A time stamp authority (RFC 3161) for what decisions rest on.
     timestamp: TimestampConfig | None = None
     #: The log is kept in any case; with a key it is also signed and served.
@@ -228,6 +266,16 @@ class NodeConfig(Frozen):
             raise ValueError("\n".join(f"policy.switched_off: {fault}" for fault in faults))
         return self
 
+    def places(self) -> dict[str, Path]:
+        """The folders of this machine that the node writes to: `database`, `evidence`, `state`, where it has them."""
+        url = self.database_url()
+        found = {"state": self.path(self.store.state)}
+        if url.startswith("sqlite:///"):
+            found["database"] = Path(url.removeprefix("sqlite:///")).parent
+        if not is_address(self.store.evidence):
+            found["evidence"] = self.path(self.store.evidence)
+        return found
+
     def path(self, text: str) -> Path:
         """A path of the file, relative to it."""
         return self.base / text
@@ -256,6 +304,26 @@ def read_secret(key: str, *, env: str | None = None, file: Path | None = None) -
         raise InputError(
             "the file can't be read", where=f"{key} = {file}", remedy="check path and permissions"
         ) from None
+
+
+def named_secrets(config: NodeConfig) -> Iterator[tuple[str, str | Path]]:
+    """(key, environment variable or file) of every secret that the configuration names, `*_env` and `*_file`."""
+    for key, value in _leaves(config.model_dump(mode="python"), ""):
+        if key.endswith("_env"):
+            yield key, value
+        elif key.endswith("_file"):
+            yield key, config.path(value)
+
+
+def _leaves(content: object, key: str) -> Iterator[tuple[str, str]]:
+    if isinstance(content, Mapping):
+        for name, value in content.items():
+            yield from _leaves(value, f"{key}.{name}" if key else str(name))
+    elif isinstance(content, list | tuple):
+        for index, value in enumerate(content):
+            yield from _leaves(value, f"{key}[{index}]")
+    elif isinstance(content, str):
+        yield key, content
 
 
 def load_config(path: Path) -> NodeConfig:

@@ -43,7 +43,16 @@ from oracle.signing.personal_message import message_digest
 from oracle.signing.recovery import InvalidSignature, recover
 from oracle.store.database import Database
 
-__all__ = ["Duties", "Facts", "ForbiddenError", "Report", "Taken", "UnknownFilingError"]
+__all__ = [
+    "ALERT_KINDS",
+    "Duties",
+    "Facts",
+    "ForbiddenError",
+    "Report",
+    "Taken",
+    "UnknownFilingError",
+    "alert_kind",
+]
 
 LOG = logging.getLogger("filing_gate.duties")
 
@@ -57,6 +66,24 @@ _CHAIN_KINDS = frozenset(
     {RecordKind.APPROVED, RecordKind.RENEWED, RecordKind.SUSPENDED, RecordKind.RESUMED, RecordKind.CLOSED}
 )
 _SEEN_KINDS = frozenset({RecordKind.OBSERVED, RecordKind.GONE})
+
+
+#: Each kind of alert, and the words by which `Duties._alerts` gives it; the first that fits counts.
+_ALERT_WORDS = (
+    ("not_suspended", "not suspended on chain"),
+    ("unmapped_status", "unmapped status"),
+    ("dossier_unknown", "the approved dossier is not known here"),
+    ("report_indeterminate", "INDETERMINATE whether the"),
+    ("report_overdue", " was due on "),
+    ("deadline_unknown", "lies beyond the calendar"),
+)
+
+ALERT_KINDS = (*(kind for kind, _ in _ALERT_WORDS), "other")
+
+
+def alert_kind(text: str) -> str:
+    """The kind of an alert's text, one of ALERT_KINDS."""
+    return next((kind for kind, words in _ALERT_WORDS if words in text), "other")
 
 
 class ForbiddenError(RefusedError):
@@ -118,7 +145,10 @@ class Duties:
         registry: Callable[[], Registry],
         signer: Signer,
         relay: Sender | None = None,
+        signed: Callable[[str], None] = lambda _kind: None,
     ) -> None:
+        """`signed` is told the kind of each signature given."""
+        self._tell_signed = signed
         self._config = config
         self._database = database
         self._registry = registry
@@ -536,7 +566,8 @@ class Duties:
             "signature": signature.model_dump(mode="json", by_alias=True),
         }
         item = RecordedEvent(RecordKind.SIGNED, now, self._signer.address, content)
-        self._database.add_filing_event(number, f"signed:0x{digest.hex()}", item)
+        if self._database.add_filing_event(number, f"signed:0x{digest.hex()}", item):
+            self._tell_signed("suspension")
         return suspension, signature
 
     def _reason(self, number: str) -> str:

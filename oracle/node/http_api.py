@@ -24,6 +24,8 @@ from oracle.domain.filing_statement import MAX_STATEMENT_BYTES, SignedStatement
 from oracle.errors import FilingGateError, InputError, RefusedError, UnreachableError
 from oracle.node.duties import ForbiddenError, UnknownFilingError
 from oracle.node.log_api import log_router
+from oracle.node.metrics_api import measure
+from oracle.node.readiness import readiness
 from oracle.node.service import Answer, Node
 from oracle.store.database import format_time
 
@@ -232,30 +234,21 @@ def create_app(node: Node) -> FastAPI:
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/readyz", summary="The node can decide: database, chain and committee")
+    @app.get("/readyz", summary="The node can decide: database, chain, key, sources, clock, disk")
     async def readyz() -> Response:
-        def check() -> dict[str, str]:
-            problems = {}
-            if not node.database.ready():
-                problems["database"] = "does not answer"
-            try:
-                wrong = node.check_committee()
-                if wrong:
-                    problems["committee"] = wrong
-            except FilingGateError as error:
-                problems["chain"] = str(error)
-            return problems
-
-        problems = await run_in_threadpool(check)
+        found = await run_in_threadpool(readiness, node)
         # What the newest sweep wants a person to look at; it does not make the node unready.
         swept = node.duties.swept
         content = {
-            "status": "unready" if problems else "ready",
-            "problems": problems,
+            "status": "ready" if found.ready else "unready",
+            "problems": found.problems,
+            "key": found.key.as_json() if found.key is not None else None,
+            "sources": {name: state.as_json() for name, state in found.sources.items()},
             "duties": None
             if swept is None
             else {"sweptAt": swept[0], "alerts": [item.as_json() for item in swept[1] if item.alerts or item.problems]},
         }
-        return Response(json.dumps(content), 503 if problems else 200, media_type="application/json")
+        return Response(json.dumps(content), 200 if found.ready else 503, media_type="application/json")
 
+    measure(app, node.metrics)
     return app

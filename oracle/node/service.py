@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,11 +17,12 @@ from oracle.chain.sender import KeySender, Sender
 from oracle.domain.approval import FilingApproval, FilingUpdate, OnChainStatus, OperatorSignature
 from oracle.domain.canonical import canonical_bytes
 from oracle.domain.dossier import Dossier
-from oracle.domain.filing import FilingQuery, Observation
+from oracle.domain.filing import FilingQuery, Observation, ObservationKind
 from oracle.domain.names import filing_id, fold_number, parse_number
 from oracle.errors import InputError, UnreachableError
 from oracle.evidence.manifest import manifest_of
 from oracle.evidence.store import EvidenceStore
+from oracle.node.condition import Condition
 from oracle.node.config import (
     CsrcSourceConfig,
     HttpJsonSourceConfig,
@@ -28,6 +30,7 @@ from oracle.node.config import (
     ManualSourceConfig,
     NodeConfig,
     RegistryFileSourceConfig,
+    RelayConfig,
     ScreeningSourceConfig,
     SourceConfig,
     read_secret,
@@ -35,6 +38,8 @@ from oracle.node.config import (
 from oracle.node.duties import Duties
 from oracle.node.facts import planned_facts
 from oracle.node.published_log import PublishedLog, open_log
+from oracle.node.metrics import Metrics
+from oracle.node.node_collector import NodeCollector
 from oracle.rules.case import Case, query_for, standing_from
 from oracle.rules.decision import Decision, FilingOnChain, decide_approval, decide_update
 from oracle.rules.decision_record import Circumstances, build, signed_envelope, without_floats
@@ -54,7 +59,19 @@ from oracle.sources.timestamp_authority import TimestampAuthority
 from oracle.store.database import Database, format_time
 from oracle.store.evidence_place import open_evidence
 
-__all__ = ["MAX_REVISIONS", "Answer", "Node", "make_authority", "make_sources", "open_node", "source_settings"]
+__all__ = [
+    "MAX_REVISIONS",
+    "Answer",
+    "Node",
+    "make_authority",
+    "make_sources",
+    "open_node",
+    "relay_of",
+    "signer_of",
+    "source_settings",
+]
+
+LOG = logging.getLogger("filing_gate.node")
 
 #: A dossier with more predecessors than this is not followed to its beginning, and so CHG-1 does not pass.
 MAX_REVISIONS = 100
@@ -96,7 +113,15 @@ class Node:
         self._authority = authority
         self.log = log
         self._domain = Domain(config.chain.id, config.chain.registry)
-        self.duties = Duties(config, database, self.registry, signer, relay)
+        self.metrics = Metrics()
+        evidence.wrote = self.metrics.wrote
+        self.duties = Duties(config, database, self.registry, signer, relay, self.metrics.signed)
+        self.condition = Condition(
+            lambda: self.config, database, self.registry, signer, relay.address if relay is not None else None
+        )
+        self.metrics.add(NodeCollector(self))
+        for source in config.sources:
+            self.metrics.expect_source(source.name)
 
     @property
     def address(self) -> str:
@@ -105,7 +130,8 @@ class Node:
 
     def registry(self) -> Registry:
         """The registry, on a connection to the configured chain."""
-        return Registry(connect(self.config.chain.url(), chain_id=self.config.chain.id), self.config.chain.registry)
+        chain = self.config.chain
+        return Registry(connect(chain.url(), chain_id=chain.id, report=self.metrics.rpc), chain.registry)
 
     def ruleset(self) -> str:
         """`rulesetHash` of this node, 0x-hex."""
@@ -137,8 +163,22 @@ class Node:
         oldest_allowed = time.time() - self.config.http.cache_seconds
         if known and all(datetime.fromisoformat(item.fetched_at).timestamp() > oldest_allowed for item in known):
             return known
-        seen = [item for source in self._sources for item in source.observe(query)]
+        seen = [item for source in self._sources for item in self._asked(source, query)]
         self.database.add_sighting(query, seen)
+        return seen
+
+    def _asked(self, source: Source, query: FilingQuery) -> list[Observation]:
+        """What one source says now; that it was asked is counted and logged."""
+        began = time.monotonic()
+        seen = source.observe(query)
+        seconds = time.monotonic() - began
+        unread = [item for item in seen if item.kind in (ObservationKind.FAILURE, ObservationKind.UNSCREENED)]
+        self.metrics.observed(source.name, [item.kind.value for item in seen], seconds, ok=not unread)
+        facts = {"source": source.name, "filing": query.number, "seconds": round(seconds, 3)}
+        if unread:
+            LOG.warning("source not read", extra={**facts, "why": unread[0].detail})
+        else:
+            LOG.info("source read", extra={**facts, "kinds": sorted({item.kind.value for item in seen})})
         return seen
 
     def case(self, dossier: Dossier, *, chain: Registry | None, fresh: bool = False) -> Case:
@@ -283,6 +323,20 @@ class Node:
         decision_id = self.database.add_decision(
             request_id, kind, dossier_hash, case.now, inputs, decision.as_json(), record
         )
+        failed = [finding.rule for finding in decision.verdicts.not_passed]
+        self.metrics.decided(kind, decision.approved, failed)
+        LOG.info(
+            "decided",
+            extra={
+                "kind": kind,
+                "filing": case.number,
+                "sequence": proposed.sequence,
+                "decision": decision_id,
+                "approved": decision.approved,
+                "not_passed": failed,
+                "differences": [item.field for item in decision.differences],
+            },
+        )
         if not decision.approved:
             return Answer(decision, "0x" + digest.hex(), None, decision_id)
         signature = OperatorSignature(operator=self.address, signature="0x" + self._signer.sign(digest).hex())
@@ -294,6 +348,7 @@ class Node:
             signature.signature,
             format_time(datetime.now(UTC)),
         )
+        self.metrics.signed(kind)
         return Answer(decision, "0x" + digest.hex(), signature, decision_id)
 
     def _record(
@@ -397,8 +452,8 @@ def _secret_of(item: HttpJsonSourceConfig, config: NodeConfig) -> Callable[[], s
 
 def open_node(config: NodeConfig) -> Node:
     """A node from its configuration: key loaded, database opened and tied to operator, chain and registry."""
-    signer = _key(config, "key", config.key)
-    relay = _key(config, "relay", config.relay) if config.relay is not None else None
+    signer = signer_of(config)
+    relay = relay_of(config, config.relay) if config.relay is not None else None
     if relay is not None and relay.address == signer.address:
         raise InputError(
             "the relay's key is the operator's own",
@@ -412,6 +467,16 @@ def open_node(config: NodeConfig) -> Node:
     sources, authority = make_sources(config, evidence), make_authority(config, evidence)
     log = open_log(config, database.engine, signer)
     return Node(config, database, sources, signer, evidence, sender, authority, log)
+
+
+def signer_of(config: NodeConfig) -> KeySigner:
+    """The operator's key. InputError if it can't be opened."""
+    return _key(config, "key", config.key)
+
+
+def relay_of(config: NodeConfig, relay: RelayConfig) -> KeySigner:
+    """The key of the account that brings suspensions on chain. InputError if it can't be opened."""
+    return _key(config, "relay", relay)
 
 
 def _key(config: NodeConfig, section: str, key: KeyConfig) -> KeySigner:

@@ -45,13 +45,19 @@ def sweeping(node: Node, seconds: float) -> Iterator[None]:
     stop = threading.Event()
 
     def work() -> None:
+        planned = time.monotonic()
         while True:
+            lag, ok = time.monotonic() - planned, False
             try:
-                node.duties.sweep(int(time.time()))
+                reports = node.duties.sweep(int(time.time()))
+                ok = not any(report.unreachable for report in reports)
             except (FilingGateError, SQLAlchemyError) as error:
                 # One failed sweep is not the last: the next finds the same record.
                 LOG.error("the sweep of duties failed: %s", error)
-            if stop.wait(seconds):
+            node.metrics.job("sweep", lag, ok)
+            # Measured from where it was due: a sweep that takes longer than its interval shows as lag.
+            planned = max(planned + seconds, time.monotonic() - seconds)
+            if stop.wait(max(planned - time.monotonic(), 0.0)):
                 return
 
     thread = threading.Thread(target=work, name="duties", daemon=True)

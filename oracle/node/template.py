@@ -76,6 +76,16 @@ evidence = "evidence"
 [transparency]
 key = "log-key.pem"
 
+# [logging]
+# format = "json"              # or "console"; one event a line, on stderr
+# level = "info"
+
+# What `/readyz` and `filing-gate check` hold the node to.
+# [readiness]
+# source_seconds = 21600       # newest success of a source that still counts as fresh
+# head_seconds = 900           # oldest newest block; 0: never looked at
+# min_free_bytes = 536870912
+
 # All operators of a committee share the policy: its hash is part of what they sign. Absent keys take the defaults.
 [policy]
 min_level = 3                  # 3 = matched official publication

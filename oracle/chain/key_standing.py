@@ -1,0 +1,49 @@
+"""How a key stands in a registry's committee: a member, on its way in, on its way out, or nothing of these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from oracle.chain.registry import Registry
+
+__all__ = ["KeyStanding", "Standing", "key_standing"]
+
+_ZERO_ADDRESS = "0x" + "00" * 20
+
+
+class Standing(StrEnum):
+    """What the committee knows of a key."""
+
+    MEMBER = "member"
+    RETAINED = "retained"
+    """Replaced; what it signed still counts until `moment`."""
+    ANNOUNCED = "announced"
+    """Not in yet; from `moment` on the owner may seat it."""
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class KeyStanding:
+    """The standing and, for RETAINED and ANNOUNCED, its moment in seconds since 1970."""
+
+    standing: Standing
+    operators: tuple[str, ...]
+    moment: int | None = None
+
+    def as_json(self) -> dict[str, str | int]:
+        """Keys standing and, where there is one, moment."""
+        return {"standing": self.standing.value, **({"moment": self.moment} if self.moment is not None else {})}
+
+
+def key_standing(registry: Registry, address: str) -> KeyStanding:
+    """How the key of an address (EIP-55) stands now. UnreachableError if the chain can't be read."""
+    operators = tuple(registry.operators())
+    if address in operators:
+        return KeyStanding(Standing.MEMBER, operators)
+    until = registry.counts_until(address)
+    if until:
+        return KeyStanding(Standing.RETAINED, operators, until)
+    announced = [registry.operator_ready_at(address, replaced) for replaced in (_ZERO_ADDRESS, *operators)]
+    ready = min((moment for moment in announced if moment), default=None)
+    return KeyStanding(Standing.NONE if ready is None else Standing.ANNOUNCED, operators, ready)

@@ -1,0 +1,131 @@
+"""How a node stands at this moment: database, chain, sources, disk. Read in the background, so that asking is cheap."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from oracle.chain.key_standing import KeyStanding, key_standing
+from oracle.chain.registry import FilingState, Registry
+from oracle.chain.rpc import chain_faults
+from oracle.domain.names import filing_id
+from oracle.errors import FilingGateError
+from oracle.node.config import NodeConfig
+from oracle.node.refreshed import Refreshed
+from oracle.signing.keys import Signer
+from oracle.signing.personal_message import message_digest
+from oracle.signing.recovery import recover
+from oracle.store.database import Database
+from oracle.store.freshness import source_times
+
+__all__ = ["MAX_FILINGS", "SIGNER_CHECK", "Condition", "Head", "SourceMoments", "Stored", "free_space", "try_signer"]
+
+#: What a signer signs to show that it can (EIP-191).
+SIGNER_CHECK = "filing-gate signer check"
+
+#: Filings whose expiry is shown, those recorded first; the others are counted.
+MAX_FILINGS = 200
+
+
+@dataclass(frozen=True)
+class Head:
+    """The newest block (its time in seconds since 1970), the key's standing, the relay's wei (None: no relay)."""
+
+    number: int
+    time: int
+    standing: KeyStanding
+    balance: int | None
+
+
+@dataclass(frozen=True)
+class SourceMoments:
+    """Newest success and failure in seconds since 1970, None where none is known."""
+
+    success: float | None
+    failure: float | None
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What the database says: it answers, the sources' times by name, and the folded numbers of recorded filings."""
+
+    sources: dict[str, SourceMoments]
+    filings: tuple[str, ...]
+
+
+class Condition:
+    """One node's condition. `config` and `registry` are asked anew each time: both may change."""
+
+    def __init__(
+        self,
+        config: Callable[[], NodeConfig],
+        database: Database,
+        registry: Callable[[], Registry],
+        signer: Signer,
+        relay: str | None,
+    ) -> None:
+        self._config = config
+        self._database = database
+        self._registry = registry
+        self._signer = signer
+        self._relay = relay
+        #: When this process began, seconds since 1970.
+        self.began = time.time()
+        self.head = Refreshed("condition: head", self._read_head)
+        self.stored = Refreshed("condition: database", self._read_stored)
+        self.filings = Refreshed("condition: filings", self._read_filings)
+        self.signer = Refreshed("condition: signer", lambda: try_signer(signer))
+
+    def _read_head(self) -> Head:
+        registry = self._registry()
+        w3 = registry.w3
+        with chain_faults(str(getattr(w3.provider, "endpoint_uri", ""))):
+            block = w3.eth.get_block("latest")
+            number, moment = int(block["number"]), int(block["timestamp"])
+            balance = int(w3.eth.get_balance(w3.to_checksum_address(self._relay))) if self._relay else None
+        return Head(number, moment, key_standing(registry, self._signer.address), balance)
+
+    def _read_stored(self) -> Stored:
+        names = [source.name for source in self._config().sources]
+        times = source_times(self._database.engine, names)
+        return Stored(
+            {name: SourceMoments(_seconds(item.success), _seconds(item.failure)) for name, item in times.items()},
+            tuple(self._database.recorded_filings()),
+        )
+
+    def _read_filings(self) -> dict[str, FilingState]:
+        """The state on chain of the recorded filings, at most MAX_FILINGS."""
+        registry = self._registry()
+        numbers = self._database.recorded_filings()[:MAX_FILINGS]
+        return {number: registry.filing_state("0x" + filing_id(number).hex()) for number in numbers}
+
+    def disks(self) -> dict[str, int | None]:
+        """Free bytes where the node writes, by place (`database`, `evidence`, `state`); None if it can't be told."""
+        return {name: free_space(path) for name, path in self._config().places().items()}
+
+
+def try_signer(signer: Signer) -> bool:
+    """Have the key sign a sentence that nobody acts upon. FilingGateError unless the signature is its own."""
+    digest = message_digest(SIGNER_CHECK)
+    if recover(digest, signer.sign(digest)) != signer.address:
+        raise FilingGateError("its signature is another key's", where=signer.address, remedy="check [key]")
+    return True
+
+
+def free_space(path: Path) -> int | None:
+    """Free bytes on the disk of a folder, or of the nearest one above it that exists; None if it can't be told."""
+    try:
+        for place in (path, *path.absolute().parents):
+            if place.exists():
+                return shutil.disk_usage(place).free
+    except OSError:
+        return None
+    return None
+
+
+def _seconds(moment: str | None) -> float | None:
+    return None if moment is None else datetime.fromisoformat(moment).timestamp()

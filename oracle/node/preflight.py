@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx2
 from eth_keys.backends import get_backend
 from eth_utils.address import to_checksum_address
-from sqlalchemy import Connection, create_engine, inspect, select
+from sqlalchemy import Connection, create_engine, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
@@ -46,6 +46,7 @@ from oracle.rules.table import RULESET_VERSION, ruleset_hash
 from oracle.signing.keys import Signer
 from oracle.store import tables
 from oracle.store.evidence_place import is_address, open_evidence
+from oracle.store.schema import HEAD, version_of
 
 __all__ = ["SUSPENSION_GAS", "Checked", "Result", "preflight"]
 
@@ -333,18 +334,19 @@ class _Preflight:
             engine.dispose()
 
     def _database(self, connection: Connection, shown: str) -> Iterator[Checked]:
-        if not inspect(connection).has_table("meta"):
+        version = version_of(connection, shown)
+        if version is None:
             yield _ok("database", f"{shown} is empty; `serve` fills it")
             return
-        stated = {str(key): str(value) for key, value in connection.execute(select(tables.meta)).all()}
-        wanted = str(tables.SCHEMA_VERSION)
-        if stated.get("schema") != wanted:
+        if version != HEAD:
+            older = version.isdecimal() and version < HEAD
             yield _fail(
                 "database",
-                f"{shown} has schema {stated.get('schema')}, this version needs {wanted}",
-                "use the matching version of filing-gate",
+                f"{shown} has version {version}, this program needs {HEAD}",
+                "run `filing-gate store upgrade`" if older else "use the matching version of filing-gate",
             )
             return
+        stated = {str(key): str(value) for key, value in connection.execute(select(tables.meta)).all()}
         own = {"chain": str(self._config.chain.id), "registry": self._config.chain.registry}
         if self._signer is not None:
             own["operator"] = self._signer.address
@@ -352,7 +354,7 @@ class _Preflight:
             if stated.get(key, value) != value:
                 yield _fail("database", f"{shown} belongs to {key} {stated[key]}, not {value}", "check [store] url")
                 return
-        yield _ok("database", f"{shown}, schema {wanted}, this operator's")
+        yield _ok("database", f"{shown}, version {HEAD}, this operator's")
 
     def evidence(self) -> Iterator[Checked]:
         place = self._config.store.evidence

@@ -37,9 +37,9 @@ from oracle.node.config import (
 )
 from oracle.node.duties import Duties
 from oracle.node.facts import planned_facts
-from oracle.node.published_log import PublishedLog, open_log
 from oracle.node.metrics import Metrics
 from oracle.node.node_collector import NodeCollector
+from oracle.node.published_log import PublishedLog, open_log
 from oracle.rules.case import Case, query_for, standing_from
 from oracle.rules.decision import Decision, FilingOnChain, decide_approval, decide_update
 from oracle.rules.decision_record import Circumstances, build, signed_envelope, without_floats

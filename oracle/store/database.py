@@ -85,11 +85,6 @@ class Database:
         with self._engine.begin() as connection:
             return work(connection)
 
-    @property
-    def engine(self) -> Engine:
-        """The engine, for what keeps its tables in a file of its own."""
-        return self._engine
-
     def close(self) -> None:
         """Give back all connections."""
         self._engine.dispose()

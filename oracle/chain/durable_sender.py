@@ -130,10 +130,8 @@ class DurableSender:
                     if receipt is None and known.state is TransactionState.LIVE:
                         said = self._unblock(w3, known.nonce) or said
             except (UnreachableError, RefusedError) as error:
-                receipt, said = (
-                    None,
-                    str(error),
-                )  # it is kept and goes on: a chain that is away for a moment ends nothing
+                # It is kept and goes on: a chain that is away for a moment ends nothing.
+                receipt, said = None, str(error)
             if receipt is not None:
                 return with_effect(receipt)
             if known.state is TransactionState.DISPLACED:

@@ -19,7 +19,7 @@ from web3.exceptions import TransactionNotFound, Web3RPCError
 from web3.types import TxReceipt
 
 from oracle.chain.dynamic_fee import sign_transaction
-from oracle.chain.failover import is_known, is_nonce_too_low
+from oracle.chain.failover import FailoverProvider, is_known, is_nonce_too_low
 from oracle.chain.fees import FeeCaps, Fees, first_fees, raised_fees
 from oracle.chain.rpc import chain_faults
 from oracle.chain.sender import refuse_early, with_effect
@@ -121,10 +121,13 @@ class DurableSender:
         known = self._book.by_purpose(self._chain_id, purpose) if purpose is not None else None
         said = None
         while True:
-            if known is None or known.state in (TransactionState.REVERTED, TransactionState.DISPLACED):
+            fresh = known is None or known.state in (TransactionState.REVERTED, TransactionState.DISPLACED)
+            if known is None or fresh:
                 known = self._open(w3, to, data, purpose)
             try:
                 with _faults(w3):
+                    if fresh:
+                        self._push(w3, known.attempts[-1])
                     known, said = self._advance(w3, known)
                     receipt = self._receipt(w3, known)
                     if receipt is None and known.state is TransactionState.LIVE:
@@ -171,8 +174,11 @@ class DurableSender:
     def _check(self, w3: Web3, purpose: str | None) -> None:
         if purpose is not None and not 0 < len(purpose) <= _LONGEST_PURPOSE:
             raise InputError("has no or too many characters", where="purpose", remedy="use at most 200")
-        with _faults(w3):
-            found = w3.eth.chain_id
+        if isinstance(w3.provider, FailoverProvider):  # it asks each endpoint itself
+            found = w3.provider.chain_id
+        else:
+            with _faults(w3):
+                found = w3.eth.chain_id
         if found != self._chain_id:
             raise InputError(
                 f"the node is on chain {found}, not {self._chain_id}", where="[chain]", remedy="use the right chain's"
@@ -237,11 +243,13 @@ class DurableSender:
         if known.state is not TransactionState.LIVE:  # a re-organisation dropped its block
             known = self._moved(known, TransactionState.LIVE)
         newest = known.attempts[-1]
-        said = None
         try:
             w3.eth.get_transaction(Web3.to_hex(hexstr=newest.hash))  # type: ignore[arg-type]
+            said = None
         except TransactionNotFound:
             said = self._push(w3, newest)
+            if said is None:  # just taken: it has not waited yet
+                return known, None
         waited = self._pace.clock() - max(newest.made_at, known.changed_at)
         if count == known.nonce and waited >= self._pace.replace_after:
             return self._replace(w3, known, said)

@@ -265,15 +265,13 @@ class DurableSender:
             "block_hash": Web3.to_hex(receipt["blockHash"]),
             "mined_hash": Web3.to_hex(receipt["transactionHash"]),
         }
-        settled = known.state not in (TransactionState.LIVE, TransactionState.MINED)
-        if known.block_hash != place["block_hash"] or known.mined_hash != place["mined_hash"]:
-            known = self._moved(known, TransactionState.MINED, **place)
-        elif settled:
+        elsewhere = known.block_hash != place["block_hash"] or known.mined_hash != place["mined_hash"]
+        if not elsewhere and known.state not in (TransactionState.LIVE, TransactionState.MINED):
             return known
-        if known.state is not TransactionState.MINED or not self._final(w3, place["block"]):
-            return known
-        done = TransactionState.DONE if receipt["status"] == 1 else TransactionState.REVERTED
-        return self._moved(known, done, **place)
+        state = TransactionState.MINED
+        if self._final(w3, place["block"]):
+            state = TransactionState.DONE if receipt["status"] == 1 else TransactionState.REVERTED
+        return self._moved(known, state, **place) if elsewhere or state is not known.state else known
 
     def _final(self, w3: Web3, block: int) -> bool:
         if w3.eth.block_number - block + 1 < max(self._finality.confirmations, 1):

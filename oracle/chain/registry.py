@@ -172,7 +172,8 @@ class Registry(_Bound):
 
     def approve(self, sender: Sender, approval: FilingApproval, signatures: Sequence[OperatorSignature]) -> TxReceipt:
         """Submit an approval with its signatures (any order)."""
-        return sender.send(self.w3, self.address, self.approve_data(approval, signatures))
+        purpose = self._purpose("approve", approval.filing, approval.sequence)
+        return sender.send(self.w3, self.address, self.approve_data(approval, signatures), purpose=purpose)
 
     def approve_batch(
         self, sender: Sender, approvals: Sequence[tuple[FilingApproval, Sequence[OperatorSignature]]]
@@ -184,7 +185,9 @@ class Registry(_Bound):
 
     def update(self, sender: Sender, change: FilingUpdate, signatures: Sequence[OperatorSignature]) -> TxReceipt:
         """Submit an update with its signatures (any order)."""
-        return sender.send(self.w3, self.address, self._data("update", update_struct(change), _signatures(signatures)))
+        data = self._data("update", update_struct(change), _signatures(signatures))
+        purpose = self._purpose("update", change.filing, change.sequence)
+        return sender.send(self.w3, self.address, data, purpose=purpose)
 
     def suspend(self, sender: Sender, filing: str, reason: str) -> TxReceipt:
         """Suspend at once; the sender must be an operator. `reason` is 0x-hex of 32 bytes."""
@@ -194,7 +197,12 @@ class Registry(_Bound):
         """Relay an operator's signed suspension; the sender may be anybody."""
         struct = (_bytes(suspension.filing), suspension.sequence, _bytes(suspension.reason))
         data = self._data("suspendBySig", struct, (signature.operator, _bytes(signature.signature)))
-        return sender.send(self.w3, self.address, data)
+        purpose = self._purpose("suspend", suspension.filing, suspension.sequence)
+        return sender.send(self.w3, self.address, data, purpose=purpose)
+
+    def _purpose(self, action: str, filing: str, sequence: int) -> str:
+        """The registry takes one change of a filing a sequence, so this names the action whoever else signed it."""
+        return f"{action}:{self.address}:{filing}:{sequence}"
 
 
 class Factory(_Bound):

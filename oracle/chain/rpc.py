@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,12 +19,11 @@ from web3.exceptions import (
     Web3Exception,
     Web3RPCError,
 )
-from web3.types import RPCEndpoint, RPCResponse
 
 from oracle.chain.revert import explain_revert
 from oracle.errors import InputError, RefusedError, UnreachableError
 
-__all__ = ["Report", "chain_faults", "connect", "raw_call", "shown_url", "without_keys"]
+__all__ = ["Report", "chain_faults", "check_url", "connect", "raw_call", "shown_url", "without_keys"]
 
 #: (endpoint, whether it answered, seconds)
 Report = Callable[[str, bool, float], None]
@@ -55,7 +53,7 @@ def shown_url(url: str) -> str:
 
 
 def without_keys(message: str, url: str) -> str:
-    """What a node said, cut to 200 characters, without what its URL keeps secret: some nodes quote their own path."""
+    """What a node said, without what its URL keeps secret: some nodes quote their own path."""
     parts = _split(url)
     if parts is not None:
         words = [*parts.path.split("/"), parts.query, *(value for _, value in parse_qsl(parts.query))]
@@ -63,13 +61,24 @@ def without_keys(message: str, url: str) -> str:
         secrets |= {unquote(word) for word in secrets}
         for word in sorted(secrets - {""}, key=len, reverse=True):
             message = message.replace(word, "…")
-    return message[:200]
+    return message
+
+
+def _cut(message: str, url: str) -> str:
+    return without_keys(message, url)[:200]
+
+
+def check_url(url: str, where: str) -> None:
+    """InputError, naming `where`, unless it is an http(s) URL."""
+    parts = _split(url)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InputError("not an http(s) URL", where=where, remedy="write e.g. http://127.0.0.1:8545")
 
 
 def _message(error: Web3RPCError, url: str) -> str:
     answer: Any = error.rpc_response
     fault = answer.get("error") if isinstance(answer, dict) else None
-    return without_keys(str(fault.get("message") if isinstance(fault, dict) else error.message), url)
+    return _cut(str(fault.get("message") if isinstance(fault, dict) else error.message), url)
 
 
 @contextmanager
@@ -79,7 +88,7 @@ def chain_faults(url: str) -> Iterator[None]:
         yield
     except (ContractCustomError, ContractLogicError) as error:
         data = error.data if isinstance(error.data, str) else None
-        reason = explain_revert(data) if data else without_keys(error.message or "reverted without a reason", url)
+        reason = explain_revert(data) if data else _cut(error.message or "reverted without a reason", url)
         raise RefusedError(reason, where="contract", details={"revertData": data}) from None
     except BadFunctionCallOutput:
         raise UnreachableError(
@@ -119,35 +128,16 @@ def chain_faults(url: str) -> Iterator[None]:
         ) from None
 
 
-class _Told(HTTPProvider):
-    """Tells after each call whether the node gave an answer, and after how many seconds."""
-
-    def __init__(self, url: str, timeout: float, report: Report | None) -> None:
-        super().__init__(url, request_kwargs={"timeout": timeout})
-        self._report = report
-
-    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
-        began, answered = time.monotonic(), False
-        try:
-            answer = super().make_request(method, params)
-            answered = True
-            return answer
-        finally:
-            if self._report is not None:
-                self._report(shown_url(str(self.endpoint_uri)), answered, time.monotonic() - began)
-
-
-def connect(url: str, *, chain_id: int | None = None, timeout: float = 15, report: Report | None = None) -> Web3:
+def connect(url: str, *, chain_id: int | None = None, timeout: float = 15) -> Web3:
     """A Web3 on an http(s) URL that has answered. `chain_id`, if given, must be its chain.
-
-    `report` is told of each call: the endpoint without what may be secret, whether it answered, the seconds it took.
 
     Raises InputError for a wrong URL or chain, UnreachableError when nobody answers.
     """
-    parts = _split(url)
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InputError("not an http(s) URL", where="--rpc", remedy="write e.g. http://127.0.0.1:8545")
-    w3 = Web3(_Told(url, timeout, report))
+    check_url(url, "--rpc")
+    provider = HTTPProvider(url, request_kwargs={"timeout": timeout})
+    # A revert may name a web address for web3 to fetch from (EIP-3668): no contract sends this process anywhere.
+    provider.global_ccip_read_enabled = False
+    w3 = Web3(provider)
     # It asks for the chain id before every call, and refuses the longer extra data of a proof-of-authority chain.
     w3.middleware_onion.remove("validation")
     with chain_faults(url):
@@ -174,6 +164,4 @@ def raw_call(w3: Web3, method: str, params: list[Any]) -> Any:
             return answer["result"]
         error: Any = answer["error"]
     message = str(error.get("message", "") if isinstance(error, dict) else error)
-    raise UnreachableError(
-        f"{method} failed: {without_keys(message, url)}", where=shown_url(url), remedy="try another node"
-    )
+    raise UnreachableError(f"{method} failed: {_cut(message, url)}", where=shown_url(url), remedy="try another node")

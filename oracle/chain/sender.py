@@ -1,4 +1,7 @@
-"""Who sends a transaction: a key of ours, an account of the node, or (in scripts/) Brownie's account."""
+"""Who sends a transaction: a key of ours, an account of the node, or (in scripts/) Brownie's account.
+
+A node's relay uses `durable_sender`, which keeps what it sends.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from web3.types import TxParams, TxReceipt
 from oracle.chain.rpc import chain_faults
 from oracle.errors import RefusedError
 
-__all__ = ["KeySender", "NodeAccountSender", "Sender", "refuse_early"]
+__all__ = ["KeySender", "NodeAccountSender", "Sender", "refuse_early", "with_effect"]
 
 RECEIPT_SECONDS = 120
 
@@ -26,9 +29,10 @@ class Sender(Protocol):
         """The sending account."""
         ...
 
-    def send(self, w3: Web3, to: str | None, data: bytes) -> TxReceipt:
+    def send(self, w3: Web3, to: str | None, data: bytes, *, purpose: str | None = None) -> TxReceipt:
         """Send `data` to `to` (None: create a contract) and wait for the receipt.
 
+        `purpose` names the action: a sender that keeps a book makes one transaction of it, however often it is asked.
         Raises RefusedError with the decoded revert before anything is sent if the chain would refuse it.
         """
         ...
@@ -51,11 +55,17 @@ def refuse_early(w3: Web3, sender: str, to: str | None, data: bytes) -> int:
 
 
 def _receipt(w3: Web3, tx_hash: bytes) -> TxReceipt:
-    receipt = w3.eth.wait_for_transaction_receipt(Web3.to_hex(tx_hash), timeout=RECEIPT_SECONDS, poll_latency=0.05)
+    return with_effect(
+        w3.eth.wait_for_transaction_receipt(Web3.to_hex(tx_hash), timeout=RECEIPT_SECONDS, poll_latency=0.05)
+    )
+
+
+def with_effect(receipt: TxReceipt) -> TxReceipt:
+    """The receipt, if its transaction did not revert; else RefusedError."""
     if receipt["status"] != 1:
         raise RefusedError(
             "the transaction passed when tried and reverted when mined: the state changed in between",
-            where=f"transaction {Web3.to_hex(tx_hash)}",
+            where=f"transaction {Web3.to_hex(receipt['transactionHash'])}",
             remedy="look at `filing-gate status`, then try again",
         )
     return receipt
@@ -75,8 +85,8 @@ class KeySender:
         """The sending account."""
         return str(self._account.address)
 
-    def send(self, w3: Web3, to: str | None, data: bytes) -> TxReceipt:
-        """See `Sender.send`."""
+    def send(self, w3: Web3, to: str | None, data: bytes, *, purpose: str | None = None) -> TxReceipt:
+        """See `Sender.send`. It keeps no book, so `purpose` says nothing to it."""
         with chain_faults(str(getattr(w3.provider, "endpoint_uri", ""))):
             request = _request(self.address, to, data)
             request["gas"] = refuse_early(w3, self.address, to, data)
@@ -102,8 +112,8 @@ class NodeAccountSender:
         """The sending account."""
         return str(self._address)
 
-    def send(self, w3: Web3, to: str | None, data: bytes) -> TxReceipt:
-        """See `Sender.send`."""
+    def send(self, w3: Web3, to: str | None, data: bytes, *, purpose: str | None = None) -> TxReceipt:
+        """See `Sender.send`. It keeps no book, so `purpose` says nothing to it."""
         with chain_faults(str(getattr(w3.provider, "endpoint_uri", ""))):
             request = _request(self._address, to, data)
             request["gas"] = refuse_early(w3, self._address, to, data)

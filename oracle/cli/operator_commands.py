@@ -209,9 +209,8 @@ def observe(ctx: click.Context, config: Path, number: str, entity: str | None, a
 @click.pass_context
 def evaluate(ctx: click.Context, config: Path, file: Path, as_json: bool) -> None:
     """The verdict of every rule on dossier FILE, observed now. Exits 1 unless all pass."""
-    from oracle.chain.registry import Registry
-    from oracle.chain.rpc import connect
     from oracle.node.config import load_config
+    from oracle.node.connections import Connections
     from oracle.node.facts import planned_facts
     from oracle.node.service import make_sources
     from oracle.rules.case import Case, query_for
@@ -223,8 +222,8 @@ def evaluate(ctx: click.Context, config: Path, file: Path, as_json: bool) -> Non
     settings = load_config(config)
     dossier = read_dossier(file)
     try:
-        registry = Registry(connect(settings.chain.url(), chain_id=settings.chain.id), settings.chain.registry)
-        tranches = planned_facts(dossier, settings, registry)
+        connections = Connections()
+        tranches = planned_facts(dossier, settings, connections.registry(settings.chain), connections.registry)
     except FilingGateError as error:
         progress(f"the chain was not read: {error}")
         tranches = None

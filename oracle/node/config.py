@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 
+from oracle.chain.fees import FeeCaps
 from oracle.domain.dossier import problems_of
 from oracle.domain.fields import Address, Frozen, Text
 from oracle.errors import InputError
@@ -44,7 +45,22 @@ __all__ = [
     "named_secrets",
     "parse_config",
     "read_secret",
+    "wei",
 ]
+
+
+#: An amount of gwei: a whole number, or a decimal text with at most nine places, so that it is a whole number of wei.
+Gwei = Annotated[
+    Annotated[int, Field(ge=0, le=10**6)]
+    | Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]{0,5})(\.[0-9]{1,9})?$")],
+    Field(union_mode="left_to_right"),
+]
+
+
+def wei(amount: int | str) -> int:
+    """Wei of an amount of gwei."""
+    whole, _, places = str(amount).partition(".")
+    return int(whole) * 10**9 + int(places.ljust(9, "0"))
 
 
 _CAMEL = re.compile(r"(?<=[a-z])[A-Z](?=[a-z])")
@@ -62,12 +78,22 @@ class HttpConfig(Frozen):
 
 
 class ChainConfig(Frozen):
-    """The chain and registry this node signs for. Give `rpc_url_env` instead of `rpc_url` if the URL holds a key."""
+    """The chain and registry this node signs for. Give the `_env` form of an address that holds a key."""
 
     id: int = Field(gt=0)
     registry: Address
     rpc_url: Text | None = None
     rpc_url_env: Text | None = None
+    #: Several endpoints, in the order of preference: the next is asked when one does not answer.
+    rpc_urls: list[Text] | None = Field(default=None, min_length=1, max_length=16)
+    #: The same by the names of environment variables, one address each.
+    rpc_urls_env: list[Text] | None = Field(default=None, min_length=1, max_length=16)
+    #: Of several endpoints, one whose head is so many blocks behind another's is not read from.
+    max_lag_blocks: int = Field(default=5, ge=0, le=1000)
+    #: Blocks, with its own, after which a transaction counts as final; 0 and 1: as soon as it is mined.
+    confirmations: int = Field(default=12, ge=0, le=1000)
+    #: Whether it must also be in a block that the chain itself calls finalized.
+    finalized: bool = False
 
     @field_validator("registry", mode="before")
     @classmethod
@@ -78,13 +104,27 @@ class ChainConfig(Frozen):
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if (self.rpc_url is None) == (self.rpc_url_env is None):
-            raise ValueError("give exactly one of rpc_url and rpc_url_env")
+        ways = (self.rpc_url, self.rpc_url_env, self.rpc_urls, self.rpc_urls_env)
+        if sum(way is not None for way in ways) != 1:
+            raise ValueError(
+                "give exactly one of rpc_url and rpc_url_env, or for several endpoints of rpc_urls and rpc_urls_env"
+            )
+        several = self.rpc_urls or self.rpc_urls_env or []
+        if len(set(several)) != len(several):
+            raise ValueError("an endpoint stands twice")
         return self
 
     def url(self) -> str:
-        """The RPC URL."""
-        return self.rpc_url if self.rpc_url is not None else read_secret("chain.rpc_url_env", env=self.rpc_url_env)
+        """The RPC URL, the first of several."""
+        return self.urls()[0]
+
+    def urls(self) -> tuple[str, ...]:
+        """All RPC URLs, in the order of preference."""
+        if self.rpc_urls_env is not None:
+            return tuple(read_secret("chain.rpc_urls_env", env=name) for name in self.rpc_urls_env)
+        if self.rpc_url_env is not None:
+            return (read_secret("chain.rpc_url_env", env=self.rpc_url_env),)
+        return tuple(self.rpc_urls or [str(self.rpc_url)])
 
 
 class KeyConfig(Frozen):
@@ -103,6 +143,23 @@ class KeyConfig(Frozen):
 
 class RelayConfig(KeyConfig):
     """An account that brings this node's suspensions on chain. It needs gas and no other right: never the [key]."""
+
+    #: The most it offers for one gas, and the most of that as a tip: a number, or a text such as "0.5"; never a float.
+    max_fee_gwei: Gwei = 200
+    max_priority_fee_gwei: Gwei = 5
+    #: Seconds without inclusion after which fees are raised, and those a caller waits before it is told so.
+    replace_after_seconds: int = Field(default=60, ge=5, le=3600)
+    wait_seconds: int = Field(default=120, ge=5, le=3600)
+
+    @model_validator(mode="after")
+    def _fees(self) -> Self:
+        if wei(self.max_priority_fee_gwei) > wei(self.max_fee_gwei):
+            raise ValueError("max_priority_fee_gwei is above max_fee_gwei")
+        return self
+
+    def fee_caps(self) -> FeeCaps:
+        """The caps in wei."""
+        return FeeCaps(wei(self.max_fee_gwei), wei(self.max_priority_fee_gwei))
 
 
 class DeclarantConfig(Frozen):

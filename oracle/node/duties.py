@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+from oracle.chain.durable_sender import DurableSender, NotMinedYetError, Standing
 from oracle.chain.events import Event
 from oracle.chain.filing_history import block_time, filing_events, latest_block, since_newest_approval
 from oracle.chain.registry import FilingState, Registry
@@ -31,6 +32,7 @@ from oracle.domain.reason import decode_reason, encode_reason
 from oracle.domain.reporting import DueReport, RecordedReport, ReportState, recorded_due, reports_due
 from oracle.errors import FilingGateError, InputError, RefusedError, UnreachableError
 from oracle.node.config import NodeConfig
+from oracle.node.connections import Connections
 from oracle.node.facts import planned_facts
 from oracle.rules.calendar_months import months_after
 from oracle.rules.case import SHANGHAI, Case
@@ -146,6 +148,7 @@ class Duties:
         signer: Signer,
         relay: Sender | None = None,
         signed: Callable[[str], None] = lambda _kind: None,
+        connections: Connections | None = None,
     ) -> None:
         """`signed` is told the kind of each signature given."""
         self._tell_signed = signed
@@ -154,10 +157,13 @@ class Duties:
         self._registry = registry
         self._signer = signer
         self._relay = relay
+        self._connections = connections or Connections()
         self._domain = Domain(config.chain.id, config.chain.registry)
         self._lock = threading.Lock()
         #: When the newest sweep ended (seconds since 1970) and what it found; None before the first.
         self.swept: tuple[int, tuple[Report, ...]] | None = None
+        #: How the relay's transactions stood when last looked at; None before, and for a relay that keeps no book.
+        self.standing: Standing | None = None
 
     # What is known ---------------------------------------------------------------------------------------------------
 
@@ -332,7 +338,7 @@ class Duties:
 
     def _issued(self, dossier: Dossier, registry: Registry) -> bool | None:
         """Whether anything was issued on any chain; None where none is known and one was not read."""
-        facts = planned_facts(dossier, self._config, registry)
+        facts = planned_facts(dossier, self._config, registry, self._connections.registry)
         if any(item.issued > 0 for item in facts):
             return True
         return False if len(facts) == len(dossier.issue_plan.tranches) else None
@@ -458,6 +464,7 @@ class Duties:
         again. Sweeping twice, or two at once, does no harm: a suspension that is there already changes nothing.
         """
         with self._lock:
+            self.tend()
             recorded = self._database.recorded_filings()
             others = [name for name in self._database.dossier_numbers(MAX_UNRECORDED) if name not in set(recorded)]
             reports = tuple(self._sweep_one(number, now) for number in [*recorded, *others])
@@ -469,6 +476,24 @@ class Duties:
             kept = tuple(report for report in reports if report.number in recorded or report.done or report.problems)
             self.swept = (now, kept)
             return kept
+
+    def tend(self) -> Standing | None:
+        """Bring on the relay's transactions that are not final: sent again, replaced, followed. None without a book.
+
+        Raises nothing for the chain's sake: the log says what failed, and the next call tries again.
+        """
+        if not isinstance(self._relay, DurableSender):
+            return None
+        try:
+            standing = self._relay.tend(self._registry().w3)
+        except FilingGateError as error:
+            LOG.warning("the relay's transactions were not looked at: %s", error)
+            return None
+        for text in standing.alerts:
+            if self.standing is None or text not in self.standing.alerts:
+                LOG.warning("relay: %s", text)
+        self.standing = standing
+        return standing
 
     def _sweep_one(self, number: str, now: int) -> Report:
         report = Report(number)
@@ -535,6 +560,9 @@ class Duties:
                     )
                     return False
                 receipt = registry.suspend_by_signature(self._relay, suspension, signature)
+            except NotMinedYetError as error:
+                report.problems.append(f"the suspension is sent and not on chain yet: {error}")
+                return False
             except FilingGateError as error:
                 failure = f"the suspension is signed and could not be brought on chain: {error}"
                 continue

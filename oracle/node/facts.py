@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from eth_utils.address import to_checksum_address
 
 from oracle.chain.code_match import known_build
 from oracle.chain.registry import Registry, Token
-from oracle.chain.rpc import chain_faults, connect
+from oracle.chain.rpc import chain_faults
 from oracle.domain.dossier import Dossier, PlannedTranche
 from oracle.errors import InputError, RefusedError, UnreachableError
-from oracle.node.config import NodeConfig
+from oracle.node.config import ChainConfig, NodeConfig
 from oracle.rules.case import TrancheFacts
 
 __all__ = ["planned_facts", "tranche_facts"]
 
 
-def planned_facts(dossier: Dossier, config: NodeConfig, own: Registry) -> tuple[TrancheFacts, ...]:
-    """The planned tranches on every chain that is configured and answers; `own` is the registry of the node's chain."""
+def planned_facts(
+    dossier: Dossier, config: NodeConfig, own: Registry, registry_on: Callable[[ChainConfig], Registry]
+) -> tuple[TrancheFacts, ...]:
+    """The planned tranches on every chain that is configured and answers; `own` is the registry of the node's chain,
+    and `registry_on` gives that of another one (`Connections.registry`)."""
     named = {item.chain for item in dossier.issue_plan.tranches}
     registries = {config.chain.id: own}
     for chain in config.chains:
         if f"eip155:{chain.id}" in named:
             try:
-                registries[chain.id] = Registry(connect(chain.url(), chain_id=chain.id), chain.registry)
+                registries[chain.id] = registry_on(chain)
             except (UnreachableError, InputError):
                 # Not read: PLAN-1 and PLAN-2 then say so and do not pass.
                 continue

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from oracle import __version__
+from oracle.chain.durable_sender import DurableSender, Finality, Pace
 from oracle.chain.registry import FilingState, Registry
-from oracle.chain.rpc import connect
-from oracle.chain.sender import KeySender, Sender
+from oracle.chain.sender import Sender
 from oracle.domain.approval import FilingApproval, FilingUpdate, OnChainStatus, OperatorSignature
 from oracle.domain.canonical import canonical_bytes
 from oracle.domain.dossier import Dossier
@@ -35,6 +35,7 @@ from oracle.node.config import (
     SourceConfig,
     read_secret,
 )
+from oracle.node.connections import Connections
 from oracle.node.duties import Duties
 from oracle.node.facts import planned_facts
 from oracle.node.metrics import Metrics
@@ -58,6 +59,7 @@ from oracle.sources.screening import ScreeningSource
 from oracle.sources.timestamp_authority import TimestampAuthority
 from oracle.store.database import Database, format_time
 from oracle.store.evidence_place import open_evidence
+from oracle.store.transactions import StoredTransactions
 
 __all__ = [
     "MAX_REVISIONS",
@@ -115,7 +117,10 @@ class Node:
         self._domain = Domain(config.chain.id, config.chain.registry)
         self.metrics = Metrics()
         evidence.wrote = self.metrics.wrote
-        self.duties = Duties(config, database, self.registry, signer, relay, self.metrics.signed)
+        self.connections = Connections(self.metrics.rpc)
+        #: Who brings on chain what this node may, None without [relay].
+        self.relay = relay
+        self.duties = Duties(config, database, self.registry, signer, relay, self.metrics.signed, self.connections)
         self.condition = Condition(
             lambda: self.config, database, self.registry, signer, relay.address if relay is not None else None
         )
@@ -130,8 +135,7 @@ class Node:
 
     def registry(self) -> Registry:
         """The registry, on a connection to the configured chain."""
-        chain = self.config.chain
-        return Registry(connect(chain.url(), chain_id=chain.id, report=self.metrics.rpc), chain.registry)
+        return self.connections.registry(self.config.chain)
 
     def ruleset(self) -> str:
         """`rulesetHash` of this node, 0x-hex."""
@@ -192,7 +196,9 @@ class Node:
             now=int(time.time()),
             observations=tuple(observations),
             earlier=tuple(earlier),
-            tranches=planned_facts(dossier, self.config, chain) if chain is not None else None,
+            tranches=planned_facts(dossier, self.config, chain, self.connections.registry)
+            if chain is not None
+            else None,
             revisions=self._revisions(dossier),
             signers=(self.config.name, self.address),
         )
@@ -209,7 +215,7 @@ class Node:
         faults = []
         for chain in self.config.chains:
             try:
-                Registry(connect(chain.url(), chain_id=chain.id), chain.registry)
+                self.connections.registry(chain)
             except (UnreachableError, InputError) as error:
                 faults.append(f"chain {chain.id} can't be read, so filings with tranches there don't pass: {error}")
         return faults
@@ -463,7 +469,7 @@ def open_node(config: NodeConfig) -> Node:
     evidence = open_evidence(config.store.evidence, base=config.base)
     database = Database(config.database_url())
     database.bind_to({"operator": signer.address, "chain": str(config.chain.id), "registry": config.chain.registry})
-    sender = KeySender(relay.secret) if relay is not None else None
+    sender = _sender(config, config.relay, relay, database) if config.relay is not None and relay is not None else None
     sources, authority = make_sources(config, evidence), make_authority(config, evidence)
     log = open_log(config, database.engine, signer)
     return Node(config, database, sources, signer, evidence, sender, authority, log)
@@ -477,6 +483,17 @@ def signer_of(config: NodeConfig) -> KeySigner:
 def relay_of(config: NodeConfig, relay: RelayConfig) -> KeySigner:
     """The key of the account that brings suspensions on chain. InputError if it can't be opened."""
     return _key(config, "relay", relay)
+
+
+def _sender(config: NodeConfig, relay: RelayConfig, signer: Signer, database: Database) -> DurableSender:
+    return DurableSender(
+        signer,
+        StoredTransactions(database.engine),
+        chain_id=config.chain.id,
+        caps=relay.fee_caps(),
+        finality=Finality(config.chain.confirmations, config.chain.finalized),
+        pace=Pace(relay.replace_after_seconds, relay.wait_seconds),
+    )
 
 
 def _key(config: NodeConfig, section: str, key: KeyConfig) -> KeySigner:

@@ -45,6 +45,11 @@ cache_seconds = 30   # how long a sighting is answered from the store; 0 asks th
 id = {chain_id}
 registry = {quoted(registry or NO_REGISTRY)}
 rpc_url = {quoted(rpc_url)}   # if it holds an access key, write rpc_url_env = "NAME" instead
+# Several endpoints instead of one, in the order of preference; one on another chain or far behind is never used.
+# rpc_urls_env = ["NAME", "OTHER"]   # or rpc_urls = ["http://...", "http://..."]
+# max_lag_blocks = 5           # how far behind the others an endpoint may be and still be read from
+# confirmations = 12           # blocks after which the relay's transactions are final; 0 on a development chain
+# finalized = false            # true: they must also be in a block that the chain calls finalized
 
 # Where a filing has tranches on further chains, PLAN-1 needs to read them too; one block a chain.
 # [[chains]]
@@ -60,6 +65,10 @@ password_env = {quoted(password_env)}   # or password_file = "path"
 # [relay]
 # keystore = "relay.json"
 # password_env = "NAME"        # or password_file
+# max_fee_gwei = 200           # the most offered for one gas, and of that as a tip: whole, or a text like "0.5"
+# max_priority_fee_gwei = 5
+# replace_after_seconds = 60   # not mined for so long: sent again with fees an eighth higher, up to the caps
+# wait_seconds = 120           # how long a caller waits; the transaction goes on without it
 
 # Who may declare events and record reports after the filing, besides this operator's own key.
 # [duties]

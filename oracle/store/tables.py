@@ -34,6 +34,8 @@ __all__ = [
     "observations",
     "requests",
     "signatures",
+    "transaction_attempts",
+    "transactions",
 ]
 
 #: 64 bits on both. SQLite's INTEGER has them, and it alone numbers rows by itself.
@@ -193,4 +195,42 @@ log_checkpoints = Table(
     Column("verifier_key", String(300), primary_key=True),
     Column("size", Integer, primary_key=True, autoincrement=False),
     Column("note", LargeBinary, nullable=False),
+)
+
+# Unlike the rest these rows change: they are what is being done, and the chain is the record of what was.
+transactions = Table(
+    "transactions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("chain_id", BigInteger, nullable=False),
+    Column("sender", String(42), nullable=False),
+    Column("nonce", BigInteger, nullable=False),
+    # The action while its transaction is alive or has taken effect, else null: one action is one transaction.
+    Column("purpose_key", String(200)),
+    Column("purpose", String(200)),
+    Column("to", String(42)),
+    Column("data", LargeBinary, nullable=False),
+    Column("gas", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("block", BigInteger),
+    Column("block_hash", String(66)),
+    Column("mined_hash", String(66)),
+    Column("note", Text),
+    UniqueConstraint("chain_id", "sender", "nonce", name="transactions_once_a_nonce"),
+    UniqueConstraint("chain_id", "purpose_key", name="transactions_once_a_purpose"),
+    Index("transactions_by_state", "chain_id", "sender", "state"),
+)
+
+transaction_attempts = Table(
+    "transaction_attempts",
+    metadata,
+    Column("transaction_id", ForeignKey("transactions.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("hash", String(66), nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    # Wei for one gas.
+    Column("max_fee", BigInteger, nullable=False),
+    Column("tip", BigInteger, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
 )

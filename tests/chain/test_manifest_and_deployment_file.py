@@ -213,11 +213,11 @@ class _FailsAtThird:
     def address(self) -> str:
         return self._sender.address
 
-    def send(self, w3: Web3, to: str | None, data: bytes) -> TxReceipt:
+    def send(self, w3: Web3, to: str | None, data: bytes, *, purpose: str | None = None) -> TxReceipt:
         self._sent += 1
         if self._sent == 3:
             raise RefusedError("out of funds", remedy="send gas")
-        return self._sender.send(w3, to, data)
+        return self._sender.send(w3, to, data, purpose=purpose)
 
 
 def test_deploy__tokens_fail__error_tells_what_exists_by_then() -> None:

@@ -25,6 +25,7 @@ _COMMANDS = {
     "manual": ("manual_commands", "manual", "A sighting that one person enters and another confirms."),
     "operator": ("operator_commands", "operator", "Set up an operator."),
     "serve": ("operator_commands", "serve", "Run an operator's node."),
+    "api-key": ("api_key_commands", "api_key", "Keys for those who call a node: make, list, revoke."),
     "deploy": ("issuer_commands", "deploy", "Deploy committee, registry and tokens."),
     "approve": ("issuer_commands", "approve", "Propose an approval, collect m of n signatures, submit."),
     "mint": ("issuer_commands", "mint", "Mint tokens inside their filing."),

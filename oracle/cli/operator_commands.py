@@ -136,6 +136,9 @@ def serve(config: Path) -> None:
                 port=settings.http.port,
                 log_level="warning",
                 access_log=False,
+                server_header=False,
+                # Whom a forwarded address is believed from is [http] trusted_proxies, and nobody by default.
+                proxy_headers=False,
                 timeout_graceful_shutdown=5,
             )
     except SystemExit:

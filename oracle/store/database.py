@@ -72,6 +72,11 @@ class Database:
                 remedy="use the matching version of filing-gate",
             )
 
+    @property
+    def engine(self) -> Engine:
+        """The engine, for classes that keep tables of their own."""
+        return self._engine
+
     def close(self) -> None:
         """Give back all connections."""
         self._engine.dispose()
@@ -98,13 +103,30 @@ class Database:
                         remedy="give each operator its own database",
                     )
 
-    def add_request(self, received_at: str, method: str, path: str, body: bytes) -> int:
-        """Keep a request before it is looked at; returns its number."""
+    def add_request(
+        self,
+        received_at: str,
+        method: str,
+        path: str,
+        body: bytes,
+        *,
+        name: str | None = None,
+        api_key: str | None = None,
+    ) -> int:
+        """Keep a request before it is looked at; returns its number.
+
+        `name` is its X-Request-Id, `api_key` the id of the key it came with: never the key, and no other header.
+        """
         with self._engine.begin() as connection:
             result = connection.execute(
                 tables.requests.insert().values(received_at=received_at, method=method, path=path, body=body)
             )
-            return int(result.inserted_primary_key[0])  # type: ignore[index]
+            number = int(result.inserted_primary_key[0])  # type: ignore[index]
+            if name is not None:
+                connection.execute(
+                    tables.request_origins.insert().values(request_id=number, name=name, api_key=api_key)
+                )
+            return number
 
     def add_answer(self, request_id: int, answered_at: str, status: int, body: bytes) -> None:
         """Keep an answer before it is sent."""

@@ -7,13 +7,16 @@ from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData
 __all__ = [
     "SCHEMA_VERSION",
     "answers",
+    "api_keys",
     "decision_records",
     "decisions",
     "dossiers",
     "filing_events",
+    "idempotency_keys",
     "meta",
     "metadata",
     "observations",
+    "request_origins",
     "requests",
     "signatures",
 ]
@@ -115,4 +118,36 @@ filing_events = Table(
     Column("content", Text, nullable=False),
     UniqueConstraint("number", "key", name="filing_events_once_a_key"),
     Index("filing_events_by_number", "number", "id"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("created_at", Integer, nullable=False),
+    Column("expires_at", Integer),
+    Column("revoked_at", Integer),
+)
+
+request_origins = Table(
+    "request_origins",
+    metadata,
+    Column("request_id", ForeignKey("requests.id"), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("api_key", String(16)),
+    Index("request_origins_by_name", "name"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("owner", String(16), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("request_id", ForeignKey("requests.id"), nullable=False),
+    Column("taken_at", Integer, nullable=False),
+    Index("idempotency_keys_by_age", "taken_at"),
 )

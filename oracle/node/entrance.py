@@ -31,6 +31,8 @@ MAX_HEADER_BYTES = 16_384
 
 _TOKEN = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
 _ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -119,7 +121,7 @@ class Gate:
             return problem(
                 400, "key-in-url", "an API key stands in the address, where logs keep it: revoke it, use a header"
             )
-        if not all(char.isprintable() for char in scope["path"]):
+        if _CONTROL.search(scope["path"]):
             return problem(400, "malformed", "the path holds control characters")
         if self._config.auth == "none" and not _is_here(headers.get("host", "")):
             # A page of another site that has its own name point here would otherwise be the operator.

@@ -54,12 +54,13 @@ _HEADERS: dict[str, Any] = {
     },
     "RateLimit": {"description": "What is left of it", "schema": {"type": "string"}},
 }
+_NO_CONTROLS = r"^[^\u0000-\u001f\u007f-\u009f]+$"
 _RETRY = {"description": "Seconds to wait", "schema": {"type": "integer", "minimum": 1}}
 _CHALLENGE = {"description": "RFC 6750", "required": True, "schema": {"type": "string"}}
 _REPLAYED = {"description": "The answer is that of the first request with this key", "schema": {"enum": ["true"]}}
 _DESCRIPTION = """One operator's node. Times are seconds since 1970 or RFC 3339, hashes 0x-hex, amounts integers of \
-base units. Errors are RFC 9457 problem documents. HEAD is answered wherever GET is; another method than those listed gets \
-405 with Allow."""
+base units. Errors are RFC 9457 problem documents. HEAD is answered wherever GET is; another method than those listed \
+gets 405 with Allow."""
 
 
 @cache
@@ -131,6 +132,9 @@ def _complete(operation: dict[str, Any], method: str, path: str) -> None:
         operation["x-scopes"] = sorted(scopes)
         statuses |= {401, 403}
     parameters = operation.setdefault("parameters", [])
+    for parameter in parameters:
+        if parameter["in"] == "path":
+            parameter["schema"] = {"type": "string", "minLength": 1, "pattern": _NO_CONTROLS}
     parameters.append(
         {
             "name": "X-Request-Id",

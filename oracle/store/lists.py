@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, func, select, union
+from sqlalchemy import Engine, select, union
 
 from oracle.store import tables
 
@@ -35,12 +35,12 @@ class Lists:
         numbers = union(
             select(handed_in.c.number).where(handed_in.c.number.is_not(None)), select(recorded.c.number)
         ).subquery()
-        newest = (
-            select(func.max(handed_in.c.request_id)).where(handed_in.c.number == numbers.c.number).scalar_subquery()
-        )
         named = (
-            select(func.max(handed_in.c.entity_name))
-            .where(handed_in.c.number == numbers.c.number, handed_in.c.request_id == newest)
+            select(handed_in.c.entity_name)
+            .where(handed_in.c.number == numbers.c.number)
+            .order_by(handed_in.c.request_id.desc())
+            .limit(1)
+            .correlate(numbers)
             .scalar_subquery()
         )
         query = select(numbers.c.number, named).order_by(numbers.c.number).limit(limit)

@@ -74,6 +74,21 @@ class ServedNode:
         self.node.database.close()
 
 
+def bare_node(folder: Path, **http: Any) -> Node:
+    """A node without chain and sources: enough for what the entrance decides. `http` is [http] of its configuration."""
+    config = NodeConfig.model_validate(
+        {
+            "name": "bare",
+            "http": http,
+            "chain": {"id": 1, "registry": "0x" + "00" * 20, "rpc_url": "http://127.0.0.1:1"},
+            "key": {"keystore": "unused", "password_env": "UNUSED"},
+            "sources": [{"type": "csrc", "notice_channels": [TOKEN_NOTICES]}],
+        }
+    ).model_copy(update={"base": folder})
+    database = Database(f"sqlite:///{folder / 'node.db'}")
+    return Node(config, database, [], KeySigner(b"\x01" * 32), EvidenceStore(folder / "evidence"))
+
+
 def rows(node: ServedNode, query: str, *values: object) -> list[Any]:
     """What a node's database holds, read by another connection."""
     path = node.node.config.path("node.db")

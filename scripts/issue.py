@@ -3,7 +3,8 @@
     KEYSTORE=build/demo/issuer.json FILING_GATE_PASSWORD=demo brownie run issue --network anvil
 
 Environment: DEPLOYMENT and DOSSIER (default: the demo's), NODES (addresses with blanks between), NODE_KEYS
-(their API keys, TOML), TOKEN (senior), TO (the sender), AMOUNT in whole tokens (1000), HOURS of the window (24), KEYSTORE.
+(their API keys, TOML), TOKEN (senior), TO (the sender), AMOUNT in whole tokens (1000), HOURS of the window (24),
+KEYSTORE.
 """
 
 import os

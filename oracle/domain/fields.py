@@ -16,7 +16,16 @@ import stdnum.exceptions
 import stdnum.isin
 import stdnum.lei
 from eth_utils.address import is_checksum_address, to_checksum_address
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
 
 from oracle.domain.canonical import MAX_SAFE_INTEGER
@@ -159,6 +168,9 @@ Uint = Annotated[
     BeforeValidator(_uint),
     Field(ge=0, lt=2**256),
     PlainSerializer(_uint_json, return_type=int | str, when_used="always"),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^(0|[1-9][0-9]{0,77})$"}]}
+    ),
 ]
 #: Seconds since 1970, below 2^48.
 Seconds = Annotated[int, Field(ge=0, lt=2**48)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,7 +89,7 @@ def test_node_keys__each_node__gets_its_own(tmp_path: Path, monkeypatch: pytest.
 
 def test_node_key__in_the_environment__is_for_one_node_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FILING_GATE_NODE_KEY", KEY)
-    view = {"number": "n", "state": "FILED", "onChain": None, "alerts": [], "duties": []}
+    view: dict[str, Any] = {"number": "n", "state": "FILED", "onChain": None, "alerts": [], "duties": []}
     with LyingNode(lambda path, body: (200, view)) as node:
         assert gate("duties", "list", "n", "--node", node.url).code == 0
     from oracle.cli.options import node_clients

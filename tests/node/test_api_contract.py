@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,10 +41,6 @@ CONFIG = {
     },
 }
 
-#: Keeps its connections.
-SESSION = requests.Session()
-SESSION.trust_env = False
-
 
 def description() -> dict[str, Any]:
     """What a node says of its API; it is the same for every node."""
@@ -56,8 +53,16 @@ def description() -> dict[str, Any]:
 api = schemathesis.openapi.from_dict(description(), config=SchemathesisConfig.from_dict(CONFIG))
 
 
+@pytest.fixture(scope="module")
+def session() -> Iterator[requests.Session]:
+    """Keeps its connections."""
+    with requests.Session() as found:
+        found.trust_env = False
+        yield found
+
+
 @pytest.mark.slow
 @api.parametrize()
-def test_api__everything_described__is_as_described(case: Any, shared_world: World) -> None:
+def test_api__everything_described__is_as_described(case: Any, shared_world: World, session: requests.Session) -> None:
     node = shared_world.nodes[0]
-    case.call_and_validate(base_url=node.url, headers=node.headers, session=SESSION, timeout=20)
+    case.call_and_validate(base_url=node.url, headers=node.headers, session=session, timeout=20)

@@ -157,7 +157,8 @@ class Scenes:
     def one_twice(self) -> Outcome:
         world = self.world
         dossier = parse_dossier(self.dossier.read_bytes(), what="dossier.json")
-        node, chain_id = NodeClient(world.nodes[0]), world.deployment.chain_id
+        url = world.nodes[0]
+        node, chain_id = NodeClient(url, key=world.keys[url]), world.deployment.chain_id
         proposed = propose_approval(
             [node], world.registry, chain_id, dossier, now=int(time.time()), window_seconds=86400
         )
@@ -230,6 +231,7 @@ class Scenes:
         rpc = f"--rpc {world.anvil.url} --deployment {_shown(world.out / 'deployment.json')}"
         print("\nKept running until Ctrl-C (the expiry is undone):")
         print(f"  chain  {world.anvil.url}\n  site   {world.site.url}\n  nodes  {' '.join(world.nodes)}")
+        print(f"  keys   {_shown(world.out / 'node-keys.toml')}")
         print(f"Try  .venv/bin/filing-gate status {rpc}", flush=True)
         try:
             signal.pause()

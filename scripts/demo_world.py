@@ -120,6 +120,8 @@ class World:
         raw_call(self.w3, "anvil_setBalance", [self.issuer.address, hex(10**20)])
         self.operators: list[str] = []
         self.nodes: list[str] = []
+        #: The key that each operator gave to the issuer, by the node's address.
+        self.keys: dict[str, str] = {}
         self._make_operators()
         self._deploy()
         self._start_nodes()
@@ -157,12 +159,18 @@ class World:
             config.write_text(text.replace("cache_seconds = 30", "cache_seconds = 0"), encoding="utf-8")
             holder = self._ports[index - 1]
             self.nodes.append(f"http://127.0.0.1:{holder.getsockname()[1]}")
+            issuer = self.cli("api-key", "new", "--config", str(config), "--name", "issuer", "--scope", "issuer")
+            self.keys[self.nodes[-1]] = issuer["key"]
             log = self._stack.enter_context((self.directory(index) / "log.txt").open("wb"))
             command = [sys.executable, "-m", "oracle", "serve", "--config", str(config)]
             holder.close()
             self._processes.append(
                 subprocess.Popen(command, stdout=log, stderr=log, env=_environment(), cwd=ROOT, start_new_session=True)
             )
+        keys = self.out / "node-keys.toml"
+        keys.touch(mode=0o600)
+        lines = [f"{json.dumps(url)} = {json.dumps(key)}\n" for url, key in self.keys.items()]
+        keys.write_text("".join(lines), encoding="utf-8")
         for index, url in enumerate(self.nodes, start=1):
             _wait_ready(url, self.directory(index) / "log.txt")
 
@@ -214,7 +222,8 @@ class World:
     def ask_nodes(self, *arguments: str, expect: int = 0) -> dict[str, Any]:
         """A command of the issuer that asks all nodes."""
         nodes = [part for url in self.nodes for part in ("--node", url)]
-        return self.as_issuer(*arguments, *nodes, expect=(expect,))
+        keys = ("--node-keys", str(self.out / "node-keys.toml"))
+        return self.as_issuer(*arguments, *nodes, *keys, expect=(expect,))
 
     def transact(self, to: str, data: bytes) -> tuple[str, str | None]:
         """Send a real transaction, without asking first whether it will pass: (hash, decoded error or None)."""

@@ -2,8 +2,9 @@
 
     KEYSTORE=build/demo/issuer.json FILING_GATE_PASSWORD=demo brownie run issue --network anvil
 
-Environment: DEPLOYMENT and DOSSIER (default: the demo's), NODES (addresses with blanks between), TOKEN (senior),
-TO (the sender), AMOUNT in whole tokens (1000), HOURS of the window (24), KEYSTORE.
+Environment: DEPLOYMENT and DOSSIER (default: the demo's), NODES (addresses with blanks between), NODE_KEYS
+(their API keys, TOML), TOKEN (senior), TO (the sender), AMOUNT in whole tokens (1000), HOURS of the window (24),
+KEYSTORE.
 """
 
 import os
@@ -12,7 +13,7 @@ import time
 from oracle.chain.deployment import load_deployment
 from oracle.chain.registry import Registry, Token
 from oracle.cli.options import address, read_dossier
-from oracle.collector.node_client import NodeClient
+from oracle.collector.node_keys import clients, read_node_keys
 from oracle.collector.proposal import propose_approval
 from oracle.domain.units import format_units, parse_units
 from oracle.errors import InputError
@@ -39,7 +40,8 @@ def main() -> None:
     holder = address(os.environ.get("TO", account.address), "TO")
     hours = _hours(os.environ.get("HOURS", "24"))
     registry = Registry(w3, deployment.registry)
-    nodes = [NodeClient(url) for url in os.environ.get("NODES", NODES).split()]
+    keys = read_node_keys(file("NODE_KEYS", "build/demo/node-keys.toml"))
+    nodes = clients(os.environ.get("NODES", NODES).split(), keys)
     proposed = propose_approval(
         nodes, registry, deployment.chain_id, dossier, now=int(time.time()), window_seconds=hours * 3600
     )

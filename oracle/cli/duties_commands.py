@@ -13,7 +13,15 @@ from urllib.parse import quote
 
 import click
 
-from oracle.cli.options import config_option, key_of, node_option, url_without_secret
+from oracle.cli.options import (
+    NO_PASSWORD,
+    config_option,
+    key_of,
+    node_clients,
+    node_keys_option,
+    node_option,
+    url_without_secret,
+)
 from oracle.cli.output import emit, json_option, table
 from oracle.errors import InputError, RefusedError, UnreachableError
 
@@ -46,6 +54,7 @@ def _stated(command: Command) -> Command:
         click.option("--password-file", type=_FILE, metavar="FILE", help="Its password; else $FILING_GATE_PASSWORD."),
         click.option("--keystore", required=True, type=_FILE, metavar="FILE", help="The declarant's keystore v3 file."),
         click.option("--deployment", required=True, type=_FILE, metavar="FILE", help="Names chain and registry."),
+        node_keys_option,
         node_option,
         click.option("--what", required=True, metavar="TEXT", help="What it is, in one line of up to 500 characters."),
         click.option("--event-on", required=True, callback=_day, metavar="DAY", help="The day it happened (Shanghai)."),
@@ -64,10 +73,13 @@ def duties() -> None:
 @duties.command("list")
 @click.argument("number")
 @click.option("--node", metavar="URL", help="An operator's node to ask.")
+@node_keys_option
 @click.option("--config", type=_FILE, metavar="FILE", help="Or the configuration of your own node.")
 @json_option
 @click.pass_context
-def list_(ctx: click.Context, number: str, node: str | None, config: Path | None, as_json: bool) -> None:
+def list_(
+    ctx: click.Context, number: str, node: str | None, node_keys: Path | None, config: Path | None, as_json: bool
+) -> None:
     """The record of filing NUMBER, its reports with deadlines, and alerts. Exits 1 if there are alerts."""
     if (node is None) == (config is None):
         raise InputError("whom to ask?", where="command line", remedy="give either --node or --config")
@@ -77,9 +89,7 @@ def list_(ctx: click.Context, number: str, node: str | None, config: Path | None
 
         view = open_node(load_config(config)).duties.view(number, int(time.time()))
     else:
-        from oracle.collector.node_client import NodeClient
-
-        client = NodeClient(url_without_secret(str(node), "--node", "leave it out: a node asks for none"))
+        client = node_clients([url_without_secret(str(node), "--node", NO_PASSWORD)], node_keys)[0]
         reply = client.get(f"/v1/filings/{quote(number, safe='')}/duties")
         _check(client.url, reply.status, reply.content)
         view = reply.content
@@ -138,6 +148,7 @@ def _state(
     event_on: date,
     what: str,
     nodes: tuple[str, ...],
+    node_keys: Path | None,
     deployment: Path,
     keystore: Path,
     password_file: Path | None,
@@ -146,7 +157,7 @@ def _state(
     evidence: Path | None,
 ) -> None:
     from oracle.chain.deployment import load_deployment
-    from oracle.collector.node_client import NodeClient, NodeReply
+    from oracle.collector.node_client import NodeReply
     from oracle.collector.quorum import ask_all
 
     deployed = load_deployment(deployment)
@@ -165,7 +176,7 @@ def _state(
     signed = _signed({key: value for key, value in fields.items() if value is not None}, keystore, password_file)
     body = json.dumps(signed.model_dump(mode="json", by_alias=True, exclude_none=True)).encode()
     path = f"/v1/filings/{quote(number, safe='')}/events"
-    clients = [NodeClient(url) for url in nodes]
+    clients = node_clients(nodes, node_keys)
     replies = dict(ask_all(clients, lambda node: node.post(path, body), lambda _: False))
     rows: list[dict[str, Any]] = []
     for client in clients:

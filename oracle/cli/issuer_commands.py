@@ -17,6 +17,8 @@ from oracle.cli.options import (
     deployment_option,
     hours_option,
     key_options,
+    node_clients,
+    node_keys_option,
     node_option,
     read_dossier,
     rpc_option,
@@ -180,6 +182,7 @@ def deploy(
 @click.argument("manifest", type=click.Path(path_type=Path, dir_okay=False))
 @click.argument("dossier", type=click.Path(path_type=Path, dir_okay=False))
 @node_option
+@node_keys_option
 @rpc_option
 @key_options
 @deployment_option
@@ -191,6 +194,7 @@ def approve(
     manifest: Path,
     dossier: Path,
     nodes: tuple[str, ...],
+    node_keys: Path | None,
     rpc: str,
     keystore: Path | None,
     password_file: Path | None,
@@ -206,7 +210,6 @@ def approve(
     from oracle.chain.deployment import load_manifest
     from oracle.chain.registry import Registry
     from oracle.chain.rpc import connect
-    from oracle.collector.node_client import NodeClient
     from oracle.collector.proposal import propose_approval
 
     plan = load_manifest(manifest)
@@ -218,7 +221,7 @@ def approve(
     sender = sender_of(keystore, password_file, account)
     progress(f"asking {len(nodes)} nodes")
     proposed = propose_approval(
-        [NodeClient(url) for url in nodes],
+        node_clients(nodes, node_keys),
         registry,
         deployed.chain_id,
         filed,

@@ -14,11 +14,14 @@ from pydantic import ValidationError
 from oracle.cli.issuer_commands import conclude, shown_time
 from oracle.cli.options import (
     DEFAULT_HOURS,
+    NO_PASSWORD,
     deployment_of,
     deployment_option,
     hours_option,
     key_of,
     key_options,
+    node_clients,
+    node_keys_option,
     node_option,
     read_dossier,
     rpc_option,
@@ -45,6 +48,7 @@ __all__ = ["complete", "resume", "revoke", "suspend"]
     metavar="URL",
     help="Instead of a key and a reason: relay the suspension that this operator's node has signed.",
 )
+@node_keys_option
 @click.option(
     "--operator-keystore",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -59,6 +63,7 @@ def suspend(
     number: str,
     reason: str | None,
     node: str | None,
+    node_keys: Path | None,
     operator_keystore: Path | None,
     rpc: str,
     keystore: Path | None,
@@ -95,7 +100,7 @@ def suspend(
         )
     if operator_keystore is None or reason is None:
         sender = sender_of(keystore, password_file, account)
-        suspension, signature = _from_node(str(node), number, registry, deployed.chain_id, state.sequence)
+        suspension, signature = _from_node(str(node), node_keys, number, registry, deployed.chain_id, state.sequence)
         operator = signature.operator
         receipt = registry.suspend_by_signature(sender, suspension, signature)
     elif keystore is None and account is None:
@@ -122,15 +127,14 @@ def suspend(
 
 
 def _from_node(
-    url: str, number: str, registry: Registry, chain_id: int, sequence: int
+    url: str, node_keys: Path | None, number: str, registry: Registry, chain_id: int, sequence: int
 ) -> tuple[Suspension, OperatorSignature]:
     """The suspension a node has signed, checked: for this filing and sequence, by a current operator."""
-    from oracle.collector.node_client import NodeClient
     from oracle.domain.approval import OperatorSignature, Suspension
     from oracle.signing.eip712 import Domain, suspension_digest
     from oracle.signing.recovery import InvalidSignature, recover
 
-    client = NodeClient(url_without_secret(url, "--node", "leave it out: a node asks for none"))
+    client = node_clients([url_without_secret(url, "--node", NO_PASSWORD)], node_keys)[0]
     reply = client.get(f"/v1/filings/{quote(number, safe='')}/duties")
     found = reply.content.get("suspension")
     if reply.status != 200 or not isinstance(found, dict):
@@ -173,6 +177,7 @@ def _by_quorum(name: str, status: str, text: str) -> click.Command:
     )
     @click.option("--reason", required=True, help="Why, as in `suspend`.")
     @node_option
+    @node_keys_option
     @rpc_option
     @key_options
     @deployment_option
@@ -184,6 +189,7 @@ def _by_quorum(name: str, status: str, text: str) -> click.Command:
         dossier: Path,
         reason: str,
         nodes: tuple[str, ...],
+        node_keys: Path | None,
         rpc: str,
         keystore: Path | None,
         password_file: Path | None,
@@ -194,7 +200,6 @@ def _by_quorum(name: str, status: str, text: str) -> click.Command:
     ) -> None:
         from oracle.chain.registry import Registry
         from oracle.chain.rpc import connect
-        from oracle.collector.node_client import NodeClient
         from oracle.collector.proposal import propose_update
         from oracle.domain.approval import OnChainStatus
 
@@ -211,7 +216,7 @@ def _by_quorum(name: str, status: str, text: str) -> click.Command:
         sender = sender_of(keystore, password_file, account)
         progress(f"asking {len(nodes)} nodes")
         proposed = propose_update(
-            [NodeClient(url) for url in nodes],
+            node_clients(nodes, node_keys),
             registry,
             deployed.chain_id,
             filed,

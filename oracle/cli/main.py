@@ -27,6 +27,7 @@ _COMMANDS = {
     "serve": ("operator_commands", "serve", "Run an operator's node."),
     "store": ("store_commands", "store", "A node's database: upgrade, backup, restore, fsck."),
     "check": ("check_command", "check", "Look at all a node needs, before and after any change."),
+    "api-key": ("api_key_commands", "api_key", "Keys for those who call a node: make, list, revoke."),
     "deploy": ("issuer_commands", "deploy", "Deploy committee, registry and tokens."),
     "approve": ("issuer_commands", "approve", "Propose an approval, collect m of n signatures, submit."),
     "mint": ("issuer_commands", "mint", "Mint tokens inside their filing."),

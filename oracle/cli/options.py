@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from oracle.chain.deployment import Deployment
     from oracle.chain.sender import Sender
+    from oracle.collector.node_client import NodeClient
     from oracle.domain.dossier import Dossier
     from oracle.signing.keys import KeySigner
 
@@ -32,6 +33,8 @@ __all__ = [
     "hours_option",
     "key_of",
     "key_options",
+    "node_clients",
+    "node_keys_option",
     "node_option",
     "read_bytes",
     "read_dossier",
@@ -47,6 +50,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 DEFAULT_HOURS = 24
 
 PASSWORD_ENV = "FILING_GATE_PASSWORD"  # noqa: S105
+NODE_KEY_ENV = "FILING_GATE_NODE_KEY"
+
+#: What to do about an address of a node that holds a user or password.
+NO_PASSWORD = "leave it out: a node's key stands in --node-keys"  # noqa: S105
 
 
 def _http_url(text: str, where: str) -> str:
@@ -73,7 +80,7 @@ def _rpc(_: click.Context, parameter: click.Parameter, value: str) -> str:
 
 
 def _nodes(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(url_without_secret(value, "--node", "leave it out: a node asks for none") for value in values)
+    return tuple(url_without_secret(value, "--node", NO_PASSWORD) for value in values)
 
 
 rpc_option = click.option(
@@ -104,6 +111,14 @@ node_option = click.option(
     callback=_nodes,
     metavar="URL",
     help="An operator's node; give it once for each.",
+)
+node_keys_option = click.option(
+    "--node-keys",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="FILING_GATE_NODE_KEYS",
+    show_envvar=True,
+    metavar="FILE",
+    help=f'The nodes\' API keys (TOML, mode 0600): "URL" = "fgk_…". For a single node also ${NODE_KEY_ENV}.',
 )
 config_option = click.option(
     "--config",
@@ -171,6 +186,20 @@ def address(text: str, where: str) -> str:
             f"{text[:80]!r} is not an address (or fails its EIP-55 checksum)", where=where, remedy="copy it again"
         )
     return str(to_checksum_address(text))
+
+
+def node_clients(urls: Sequence[str], keys_file: Path | None) -> list[NodeClient]:
+    """The nodes of --node, each with its own key. A key in the environment is for a single node and no other."""
+    from oracle.collector.node_keys import clients, read_node_keys
+
+    given = os.environ.get(NODE_KEY_ENV)
+    if keys_file is not None:
+        return clients(urls, read_node_keys(keys_file))
+    if given and len(urls) > 1:
+        raise InputError(
+            "one key is not shown to several nodes", where=f"${NODE_KEY_ENV}", remedy="write a file for --node-keys"
+        )
+    return clients(urls, {urls[0].rstrip("/"): given} if given else {})
 
 
 def _password(file: Path | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -26,9 +27,9 @@ class NodeReply:
 
 
 class NodeClient:
-    """Calls one node's API. Every fault is an UnreachableError that names the node."""
+    """Calls one node's API, with this node's key if one is given. Every fault is an UnreachableError that names it."""
 
-    def __init__(self, url: str, *, timeout: float = 45) -> None:
+    def __init__(self, url: str, *, key: str | None = None, timeout: float = 45) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
             # The address is not repeated: it may hold a password.
@@ -38,6 +39,11 @@ class NodeClient:
                 remedy="write e.g. http://127.0.0.1:8700",
             )
         self.url = url.rstrip("/")
+        if key is not None and not re.fullmatch(r"[!-~]{1,200}", key):
+            raise InputError("its key is no API key", where=self.url, remedy="it reads fgk_… and has no blanks")
+        self._headers = {"Content-Type": "application/json"}
+        if key is not None:
+            self._headers["Authorization"] = f"Bearer {key}"
         self._timeout = timeout
 
     def get(self, path: str) -> NodeReply:
@@ -56,9 +62,7 @@ class NodeClient:
         try:
             with (
                 httpx2.Client(timeout=self._timeout, trust_env=False, follow_redirects=False) as client,
-                client.stream(
-                    method, self.url + path, content=body, headers={"Content-Type": "application/json"}
-                ) as response,
+                client.stream(method, self.url + path, content=body, headers=self._headers) as response,
             ):
                 data = b""
                 for chunk in response.iter_bytes():

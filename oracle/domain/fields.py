@@ -15,7 +15,16 @@ import stdnum.cn.uscc
 import stdnum.exceptions
 import stdnum.isin
 import stdnum.lei
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
 
 from oracle.domain.address import eip55
@@ -160,6 +169,9 @@ Uint = Annotated[
     BeforeValidator(_uint),
     Field(ge=0, lt=2**256),
     PlainSerializer(_uint_json, return_type=int | str, when_used="always"),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^(0|[1-9][0-9]{0,77})$"}]}
+    ),
 ]
 #: Seconds since 1970, below 2^48.
 Seconds = Annotated[int, Field(ge=0, lt=2**48)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import re
@@ -34,6 +35,7 @@ __all__ = [
     "DutiesConfig",
     "HttpConfig",
     "KeyConfig",
+    "LimitsConfig",
     "LoggingConfig",
     "NodeConfig",
     "ReadinessConfig",
@@ -66,8 +68,23 @@ def wei(amount: int | str) -> int:
 _CAMEL = re.compile(r"(?<=[a-z])[A-Z](?=[a-z])")
 
 
+_PerMinute = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class LimitsConfig(Frozen):
+    """How many calls a minute one key may make, by its scope (a key of several has the highest); 0 is no limit.
+
+    So many at once are good too. Calls without a good key count by the caller's address. Each replica counts its own.
+    """
+
+    issuer: _PerMinute = 600
+    auditor: _PerMinute = 600
+    operator: _PerMinute = 3000
+    anonymous: _PerMinute = 300
+
+
 class HttpConfig(Frozen):
-    """Where the API listens. The API has no authentication yet: keep it on the loopback or behind a proxy that has."""
+    """Where the API listens, who may call it, and within which bounds."""
 
     host: Text = "127.0.0.1"
     port: int = Field(default=8700, ge=0, le=65535)
@@ -75,6 +92,52 @@ class HttpConfig(Frozen):
     cache_seconds: int = Field(default=30, ge=0, le=3600)
     #: How long requests in flight may still take after the node was told to stop.
     shutdown_seconds: int = Field(default=20, ge=1, le=600)
+    #: "keys": an API key is needed (`filing-gate api-key new`). "none": everybody who reaches it is the operator.
+    auth: Literal["keys", "none"] = "keys"
+    #: Whether /metrics is answered without a key.
+    public_metrics: bool = False
+    #: How long a request may take to arrive, in seconds.
+    body_seconds: float = Field(default=20, gt=0, le=600)
+    #: How long the answer to a POST with an Idempotency-Key is repeated.
+    idempotency_hours: int = Field(default=48, ge=1, le=8784)
+    #: Addresses or networks of proxies whose X-Forwarded-For is believed.
+    trusted_proxies: list[Text] = Field(default=[], max_length=100)
+    #: Whether callers come by TLS only, through a proxy that ends it: sends Strict-Transport-Security.
+    behind_tls: bool = False
+    #: Origins of pages whose scripts may call the API, e.g. "https://issuer.example"; none: no page may.
+    cors_origins: list[Text] = Field(default=[], max_length=100)
+    limits: LimitsConfig = LimitsConfig()
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: list[str]) -> list[str]:
+        for item in value:
+            try:
+                ipaddress.ip_network(item)
+            except ValueError:
+                raise ValueError(f"{item[:80]!r} is not an address or network, e.g. 10.0.0.0/8") from None
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: list[str]) -> list[str]:
+        for item in value:
+            if not re.fullmatch(r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?", item):
+                raise ValueError(f"{item[:80]!r} is not an origin, e.g. https://issuer.example")
+        return value
+
+    @model_validator(mode="after")
+    def _nobody_else(self) -> Self:
+        if self.auth == "none" and not _is_loopback(self.host):
+            raise ValueError(f'auth: "none" is for a loopback address only, and host is {self.host}: use "keys"')
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class ChainConfig(Frozen):

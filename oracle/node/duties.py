@@ -47,6 +47,7 @@ from oracle.store.database import Database
 
 __all__ = [
     "ALERT_KINDS",
+    "EVENTS_SHOWN",
     "Duties",
     "Facts",
     "ForbiddenError",
@@ -63,6 +64,9 @@ STATEMENT_SECONDS = 86_400
 
 #: Filings without a record that one sweep asks the chain for; the newest dossiers first.
 MAX_UNRECORDED = 1_000
+
+#: Rows of the record in one view.
+EVENTS_SHOWN = 200
 
 _CHAIN_KINDS = frozenset(
     {RecordKind.APPROVED, RecordKind.RENEWED, RecordKind.SUSPENDED, RecordKind.RESUMED, RecordKind.CLOSED}
@@ -611,17 +615,25 @@ class Duties:
     def _folded(self, number: str, now: int) -> Folded:
         return fold(self._database.filing_events(number), now)
 
-    def view(self, raw_number: str, now: int) -> dict[str, Any]:
-        """What `GET /v1/filings/{number}/duties` says. UnknownFilingError if there is no record of the filing."""
+    def view(
+        self, raw_number: str, now: int, *, events: int = EVENTS_SHOWN, before: int | None = None
+    ) -> dict[str, Any]:
+        """What `GET /v1/filings/{number}/duties` says. UnknownFilingError if there is no record of the filing.
+
+        Of the record it shows the newest `events` rows, or the newest that come before row `before` (counted from 0).
+        """
         number = parse_number(raw_number, self._config.policy.number_pattern)
         registry, state, problem = self._read_chain(number, now)
-        events = self._database.filing_events(number)
-        if not events:
+        recorded = self._database.filing_events(number)
+        if not recorded:
             raise UnknownFilingError(
                 "this node has no record of this filing", where=number, remedy="it begins with the first approval"
             )
         folded = self._folded(number, now)
         alerts = self._alerts(number, folded, registry, state, now)
+        # The record only grows, so a row's place in it never changes.
+        end = len(recorded) if before is None else min(before, len(recorded))
+        first = max(0, end - events)
         return {
             "number": number,
             "filing": _id(number),
@@ -630,12 +642,13 @@ class Duties:
             "since": folded.life.at,
             "stopped": folded.stopped,
             "onChain": None if state is None else {"status": state.status.name, "sequence": state.sequence},
-            "suspension": self._to_relay(events, state),
+            "suspension": self._to_relay(recorded, state),
             "reportWorkingDays": self._config.policy.report_working_days,
             "duties": [_due_json(row, _today(now)) for row in self.due(number, registry, state)],
             "alerts": [*alerts, *([problem] if problem else [])],
             "history": [alert.as_json() for alert in folded.alerts[-100:]],
-            "events": [item.as_json() for item in events[-200:]],
+            "events": [item.as_json() for item in recorded[first:end]],
+            "earlierEvents": first or None,
         }
 
     @staticmethod

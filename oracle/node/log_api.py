@@ -15,6 +15,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from oracle.domain.canonical import canonical_bytes
 from oracle.evidence.log_tiles import parse_tile_path
+from oracle.node.openapi import answers
 from oracle.node.published_log import PublishedLog
 
 __all__ = ["FOREVER", "log_router"]
@@ -43,20 +44,38 @@ def log_router(log: PublishedLog | None) -> APIRouter:
     router = APIRouter(tags=["log"])
     none = "this node signs no log"
 
-    @router.get("/log/checkpoint", summary="The log's signed tree head (C2SP tlog-checkpoint)")
+    @router.get(
+        "/log/checkpoint",
+        operation_id="getCheckpoint",
+        summary="The log's signed tree head (C2SP tlog-checkpoint)",
+        response_class=Response,
+        responses={**answers({}, 404), 200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
     async def checkpoint() -> Response:
         if log is None:
             return _problem(404, "unknown", none)
         note = await run_in_threadpool(log.checkpoint)
         return Response(note, headers=_FRESH, media_type="text/plain; charset=utf-8")
 
-    @router.get("/log/key.json", summary="The log's key, and the operator's signature over it")
+    @router.get(
+        "/log/key.json",
+        operation_id="getLogKey",
+        summary="The log's key, and the operator's signature over it",
+        response_class=Response,
+        responses={**answers({}, 404), 200: {"content": {"application/json": {"schema": {"type": "object"}}}}},
+    )
     async def key() -> Response:
         if log is None:
             return _problem(404, "unknown", none)
         return _json(await run_in_threadpool(log.binding))
 
-    @router.get("/log/tile/{rest:path}", summary="A tile or an entry bundle (C2SP tlog-tiles)")
+    @router.get(
+        "/log/tile/{rest:path}",
+        operation_id="getTile",
+        summary="A tile or an entry bundle (C2SP tlog-tiles)",
+        response_class=Response,
+        responses={**answers({}, 404), 200: {"content": {"application/octet-stream": {"schema": {"type": "string"}}}}},
+    )
     async def tile(rest: str) -> Response:
         found = parse_tile_path(f"tile/{rest}")
         data = await run_in_threadpool(log.tile, found) if log is not None and found is not None else None
@@ -65,7 +84,13 @@ def log_router(log: PublishedLog | None) -> APIRouter:
         headers = {"Cache-Control": FOREVER, "X-Content-Type-Options": "nosniff"}
         return Response(data, headers=headers, media_type="application/octet-stream")
 
-    @router.get("/v1/log/proof", summary="That a leaf is in the log: by leaf hash, content hash, decision or digest")
+    @router.get(
+        "/v1/log/proof",
+        operation_id="getLogProof",
+        summary="That a leaf is in the log: by leaf hash, content hash, decision or digest",
+        response_class=Response,
+        responses={**answers({}, 404), 200: {"content": {"application/json": {"schema": {"type": "object"}}}}},
+    )
     async def proof(
         leaf: str | None = Query(None, max_length=64),
         sha256: str | None = Query(None, max_length=64),
@@ -88,7 +113,13 @@ def log_router(log: PublishedLog | None) -> APIRouter:
         )
         return _problem(404, "unknown", "no such leaf in the log") if found is None else _json(found[0].as_json())
 
-    @router.get("/v1/log/consistency", summary="That the log of an earlier size is the beginning of the log of now")
+    @router.get(
+        "/v1/log/consistency",
+        operation_id="getLogConsistency",
+        summary="That the log of an earlier size is the beginning of the log of now",
+        response_class=Response,
+        responses={**answers({}, 404), 200: {"content": {"application/json": {"schema": {"type": "object"}}}}},
+    )
     async def consistency(size: str = Query(alias="from", max_length=20)) -> Response:
         if log is None:
             return _problem(404, "unknown", none)

@@ -37,9 +37,21 @@ def config_text(
 name = {quoted(name)}
 
 [http]
-host = "127.0.0.1"   # no authentication yet: keep it here, or behind a proxy that has
+host = "127.0.0.1"   # for others to reach it, put a proxy with TLS before it (docs/api.md)
 port = {port}
 cache_seconds = 30   # how long a sighting is answered from the store; 0 asks the sources each time
+auth = "keys"        # callers need a key: `filing-gate api-key new`; "none" is for a loopback address only
+# public_metrics = false       # whether /metrics needs no key
+# trusted_proxies = []         # proxies whose X-Forwarded-For is believed, e.g. ["127.0.0.1"]
+# behind_tls = false           # true: callers come by TLS only, so browsers are told to insist on it
+# cors_origins = []            # pages whose scripts may call the API, e.g. ["https://issuer.example"]
+# body_seconds = 20            # how long a request may take to arrive
+# idempotency_hours = 48       # how long the answer to an Idempotency-Key is repeated
+# [http.limits]                # calls a minute for one key by its scope, at each replica; 0: no limit
+# issuer = 600
+# auditor = 600
+# operator = 3000
+# anonymous = 300              # calls without a good key, by address
 
 [chain]
 id = {chain_id}

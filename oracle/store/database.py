@@ -119,11 +119,31 @@ class Database:
             return False
         return True
 
-    def add_request(self, received_at: str, method: str, path: str, body: bytes) -> int:
-        """Keep a request before it is looked at; returns its number."""
+    def add_request(
+        self,
+        received_at: str,
+        method: str,
+        path: str,
+        body: bytes,
+        *,
+        name: str | None = None,
+        api_key: str | None = None,
+    ) -> int:
+        """Keep a request before it is looked at; returns its number.
+
+        `name` is its X-Request-Id, `api_key` the id of the key it came with: never the key, and no other header.
+        """
         # PostgreSQL's texts hold no NUL.
         row = {"received_at": received_at, "method": method, "path": path.replace("\0", "%00"), "body": body}
-        return self.write(lambda connection: _inserted(connection, tables.requests.insert().values(row)))
+
+        def added(connection: Connection) -> int:
+            number = _inserted(connection, tables.requests.insert().values(row))
+            if name is not None:
+                origin = {"request_id": number, "name": name, "api_key": api_key}
+                connection.execute(tables.request_origins.insert().values(origin))
+            return number
+
+        return self.write(added)
 
     def add_answer(self, request_id: int, answered_at: str, status: int, body: bytes) -> None:
         """Keep an answer before it is sent."""

@@ -20,6 +20,7 @@ __all__ = [
     "APPEND_ONLY",
     "Long",
     "answers",
+    "api_keys",
     "decision_records",
     "decisions",
     "dossiers",
@@ -29,9 +30,11 @@ __all__ = [
     "log_keys",
     "log_leaves",
     "log_nodes",
+    "idempotency_keys",
     "meta",
     "metadata",
     "observations",
+    "request_origins",
     "requests",
     "signatures",
     "transaction_attempts",
@@ -154,13 +157,13 @@ log_head = Table(
     "log_head",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("size", Integer, nullable=False),
+    Column("size", Long, nullable=False),
 )
 
 log_leaves = Table(
     "log_leaves",
     metadata,
-    Column("index", Integer, primary_key=True, autoincrement=False),
+    Column("index", Long, primary_key=True, autoincrement=False),
     Column("leaf", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     # What stands in the leaf, to find it by.
@@ -177,7 +180,7 @@ log_nodes = Table(
     "log_nodes",
     metadata,
     Column("level", Integer, primary_key=True, autoincrement=False),
-    Column("index", Integer, primary_key=True, autoincrement=False),
+    Column("index", Long, primary_key=True, autoincrement=False),
     Column("hash", LargeBinary, nullable=False),
 )
 
@@ -193,7 +196,7 @@ log_checkpoints = Table(
     "log_checkpoints",
     metadata,
     Column("verifier_key", String(300), primary_key=True),
-    Column("size", Integer, primary_key=True, autoincrement=False),
+    Column("size", Long, primary_key=True, autoincrement=False),
     Column("note", LargeBinary, nullable=False),
 )
 
@@ -201,19 +204,19 @@ log_checkpoints = Table(
 transactions = Table(
     "transactions",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("chain_id", BigInteger, nullable=False),
+    Column("id", Long, primary_key=True),
+    Column("chain_id", Long, nullable=False),
     Column("sender", String(42), nullable=False),
-    Column("nonce", BigInteger, nullable=False),
+    Column("nonce", Long, nullable=False),
     # The action while its transaction is alive or has taken effect, else null: one action is one transaction.
     Column("purpose_key", String(200)),
     Column("purpose", String(200)),
     Column("to", String(42)),
     Column("data", LargeBinary, nullable=False),
-    Column("gas", BigInteger, nullable=False),
+    Column("gas", Long, nullable=False),
     Column("state", String(16), nullable=False),
-    Column("changed_at", BigInteger, nullable=False),
-    Column("block", BigInteger),
+    Column("changed_at", Long, nullable=False),
+    Column("block", Long),
     Column("block_hash", String(66)),
     Column("mined_hash", String(66)),
     Column("note", Text),
@@ -230,7 +233,39 @@ transaction_attempts = Table(
     Column("hash", String(66), nullable=False),
     Column("raw", LargeBinary, nullable=False),
     # Wei for one gas.
-    Column("max_fee", BigInteger, nullable=False),
-    Column("tip", BigInteger, nullable=False),
-    Column("made_at", BigInteger, nullable=False),
+    Column("max_fee", Long, nullable=False),
+    Column("tip", Long, nullable=False),
+    Column("made_at", Long, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("created_at", Long, nullable=False),
+    Column("expires_at", Long),
+    Column("revoked_at", Long),
+)
+
+request_origins = Table(
+    "request_origins",
+    metadata,
+    Column("request_id", ForeignKey("requests.id"), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("api_key", String(16)),
+    Index("request_origins_by_name", "name"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("owner", String(16), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("request_id", ForeignKey("requests.id"), nullable=False),
+    Column("taken_at", Long, nullable=False),
+    Index("idempotency_keys_by_age", "taken_at"),
 )

@@ -15,7 +15,6 @@ import pytest
 
 from oracle.audit.evidence_check import EvidenceCheck, check_evidence, find_decision
 from oracle.audit.replay import SignedDecision, parse_decision, replay
-from oracle.collector.node_client import NodeClient
 from oracle.collector.proposal import propose_approval, propose_update
 from oracle.domain.approval import OnChainStatus
 from oracle.domain.canonical import canonical_bytes
@@ -42,13 +41,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def propose(world: World, changes: dict[str, Any] | None = None) -> Any:
-    clients = [NodeClient(url, timeout=20) for url in world.urls]
+    clients = world.clients(timeout=20)
     dossier = world.dossier(changes)
     return propose_approval(clients, world.registry, 31337, dossier, now=int(time.time()), window_seconds=86400)
 
 
 def update(world: World, status: OnChainStatus) -> Any:
-    clients = [NodeClient(url, timeout=20) for url in world.urls]
+    clients = world.clients(timeout=20)
     return propose_update(
         clients, world.registry, 31337, world.dossier(), status, "test", now=int(time.time()), window_seconds=86400
     )
@@ -80,7 +79,7 @@ def live_through(world: World) -> None:
 
 def records(world: World) -> Made:
     return [
-        (node, number, httpx2.get(f"{node.url}/v1/decisions/{number}").content)
+        (node, number, httpx2.get(f"{node.url}/v1/decisions/{number}", headers=node.headers).content)
         for node in world.nodes
         for number in node.node.database.decision_ids()
     ]
@@ -90,7 +89,7 @@ def dossiers_of(node: ServedNode, decision: SignedDecision) -> dict[str, Dossier
     """The dossiers a decision names, fetched as an auditor would, from the API."""
     found = {}
     for name in dossier_hashes(decision.document):
-        answer = httpx2.get(f"{node.url}/v1/dossiers/{name}")
+        answer = httpx2.get(f"{node.url}/v1/dossiers/{name}", headers=node.headers)
         found[name] = parse_dossier(answer.content, what=name)
     return found
 
@@ -321,7 +320,7 @@ def test_evidence__one_decision_only__other_damage_is_not_its_own(world: World, 
 @pytest.mark.slow
 def test_decisions__unknown_number__problem(world: World) -> None:
     for number in ("999999", "x", "-1", "9" * 30, "١"):
-        answer = httpx2.get(f"{world.nodes[0].url}/v1/decisions/{number}")
+        answer = httpx2.get(f"{world.nodes[0].url}/v1/decisions/{number}", headers=world.nodes[0].headers)
         assert answer.status_code == 404
         assert answer.json()["type"].endswith("unknown")
 

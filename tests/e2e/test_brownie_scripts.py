@@ -64,6 +64,7 @@ def issue(world: World, **env: str) -> subprocess.CompletedProcess[str]:
         "KEYSTORE": str(world.out / "issuer.json"),
         "DOSSIER": str(world.out / "dossier.json"),
         "NODES": " ".join(world.nodes),
+        "NODE_KEYS": str(world.out / "node-keys.toml"),
     }
     return brownie(world, "run", "issue", **{**more, **env})
 

@@ -18,6 +18,7 @@ from web3 import Web3
 from oracle.chain.deployment import Deployment, Manifest, deploy
 from oracle.chain.registry import Registry
 from oracle.chain.sender import NodeAccountSender
+from oracle.collector.node_client import NodeClient
 from oracle.domain.canonical import canonical_bytes
 from oracle.domain.dossier import Dossier, parse_dossier
 from oracle.evidence.store import EvidenceStore
@@ -28,6 +29,7 @@ from oracle.node.service import Node, make_sources
 from oracle.rules.case import SHANGHAI
 from oracle.signing.keys import KeySigner
 from oracle.sources import Source
+from oracle.store.api_keys import ApiKeys, Scope
 from oracle.store.database import Database
 from tests.anvil import AnvilProcess, start_anvil
 from tests.samples.dossier import ENTITY_NAME, NUMBER, sample_dossier
@@ -39,11 +41,13 @@ UNITS = 1_000_000
 
 
 class ServedNode:
-    """A node behind a real HTTP server on a free port."""
+    """A node behind a real HTTP server on a free port. `key` is an operator's, good for every call."""
 
     def __init__(self, node: Node) -> None:
         self.node = node
-        self._server = uvicorn.Server(uvicorn.Config(create_app(node), port=0, log_level="error"))
+        self.key = self.new_key(Scope.OPERATOR)
+        settings = uvicorn.Config(create_app(node), port=0, log_level="error", server_header=False, proxy_headers=False)
+        self._server = uvicorn.Server(settings)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
         while not self._server.started:
@@ -51,11 +55,39 @@ class ServedNode:
         port = self._server.servers[0].sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
 
+    def new_key(self, *scopes: Scope) -> str:
+        """A key with these scopes."""
+        return ApiKeys(self.node.database.engine).new("test", scopes, int(time.time()))[1]
+
+    def client(self, timeout: float = 45) -> NodeClient:
+        """Calls this node with its key."""
+        return NodeClient(self.url, key=self.key, timeout=timeout)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The key as a header."""
+        return {"Authorization": f"Bearer {self.key}"}
+
     def stop(self) -> None:
         """End the server and close the database."""
         self._server.should_exit = True
         self._thread.join(timeout=10)
         self.node.database.close()
+
+
+def bare_node(folder: Path, **http: Any) -> Node:
+    """A node without chain and sources: enough for what the entrance decides. `http` is [http] of its configuration."""
+    config = NodeConfig.model_validate(
+        {
+            "name": "bare",
+            "http": http,
+            "chain": {"id": 1, "registry": "0x" + "00" * 20, "rpc_url": "http://127.0.0.1:1"},
+            "key": {"keystore": "unused", "password_env": "UNUSED"},
+            "sources": [{"type": "csrc", "notice_channels": [TOKEN_NOTICES]}],
+        }
+    ).model_copy(update={"base": folder})
+    database = Database(f"sqlite:///{folder / 'node.db'}")
+    return Node(config, database, [], KeySigner(b"\x01" * 32), EvidenceStore(folder / "evidence"))
 
 
 def rows(node: ServedNode, query: str, *values: object) -> list[Any]:
@@ -91,6 +123,14 @@ class World:
     @property
     def urls(self) -> list[str]:
         return [node.url for node in self.nodes]
+
+    def client(self, index: int = 0) -> NodeClient:
+        """Calls the node of that index with its key."""
+        return self.nodes[index].client()
+
+    def clients(self, timeout: float = 45) -> list[NodeClient]:
+        """Calls every node, each with its key."""
+        return [node.client(timeout) for node in self.nodes]
 
     def dossier(self, changes: dict[str, Any] | None = None) -> Dossier:
         """The sample dossier for this deployment, of today."""
@@ -138,7 +178,7 @@ def _config(
     return NodeConfig.model_validate(
         {
             "name": f"operator-{index}",
-            "http": {"cache_seconds": 0},
+            "http": {"cache_seconds": 0, "limits": dict.fromkeys(("issuer", "auditor", "operator", "anonymous"), 0)},
             "chain": {"id": 31337, "registry": registry, "rpc_url": anvil.url},
             "key": {"keystore": "unused", "password_env": "UNUSED"},
             "duties": {"declarants": list(declarants)},

@@ -30,7 +30,7 @@ def signatures(world: World) -> int:
 
 
 def propose(world: World, changes: dict[str, Any] | None = None, **options: Any) -> Any:
-    clients = [NodeClient(url, timeout=20) for url in world.urls]
+    clients = world.clients(timeout=20)
     arguments = {"now": int(time.time()), "window_seconds": 86400, **options}
     return propose_approval(clients, world.registry, 31337, world.dossier(changes), **arguments)
 
@@ -89,7 +89,7 @@ def test_approval__twice_the_same__same_signature(world: World) -> None:
     world.publish()
     proposed = propose(world)
     body = json.dumps({"approval": proposed.proposal.model_dump(mode="json", by_alias=True)}).encode()
-    first, second = (NodeClient(world.urls[0]).post("/v1/approvals", body) for _ in range(2))
+    first, second = (world.client().post("/v1/approvals", body) for _ in range(2))
     assert first.status == second.status == 200
     assert first.content["signature"] == second.content["signature"]
     digest = approval_digest(Domain(31337, world.deployment.registry), proposed.proposal)
@@ -174,11 +174,11 @@ def test_approval__one_field_changed__refused_by_that_field(world: World, field:
     approval = propose(world).proposal.model_dump(mode="json", by_alias=True)
     if change is None:
         body = {"approval": {**approval, "dossierHash": other(approval["dossierHash"])}}
-        reply = NodeClient(world.urls[0]).post("/v1/approvals", json.dumps(body).encode())
+        reply = world.client().post("/v1/approvals", json.dumps(body).encode())
         assert reply.status == 422
         assert "no dossier with this hash" in reply.content["title"]
     else:
-        reply = NodeClient(world.urls[0]).post("/v1/approvals", json.dumps({"approval": change(approval)}).encode())
+        reply = world.client().post("/v1/approvals", json.dumps({"approval": change(approval)}).encode())
         assert reply.status == 409
         assert [row["field"] for row in reply.content["differences"]] == [field]
         assert reply.content["failed"] == []
@@ -195,13 +195,13 @@ def test_approval__chain_is_down__unreachable_and_nothing_is_signed(world: World
     node.config = node.config.model_copy(update={"chain": chain.model_copy(update={"rpc_url": "http://127.0.0.1:1"})})
     try:
         body = json.dumps({"approval": approval.model_dump(mode="json", by_alias=True)}).encode()
-        reply = NodeClient(world.urls[0]).post("/v1/approvals", body)
+        reply = world.client().post("/v1/approvals", body)
         assert reply.status == 503
-        assert NodeClient(world.urls[0]).get("/readyz").status == 503
+        assert world.client().get("/readyz").status == 503
     finally:
         node.config = node.config.model_copy(update={"chain": chain})
     assert signatures(world) == before
-    ready = NodeClient(world.urls[0]).get("/readyz").content
+    ready = world.client().get("/readyz").content
     assert (ready["status"], ready["problems"], ready["duties"]) == ("ready", {}, None)
 
 
@@ -223,7 +223,7 @@ def test_dossier__bad_input__422_names_field_and_problem(
     dossiers = rows(node, "select count(*) from dossiers")
     requests = rows(node, "select count(*) from requests")[0][0]
     body = json.dumps(world.dossier_json(changes), ensure_ascii=False).encode()
-    reply = NodeClient(node.url).post("/v1/dossiers", body)
+    reply = node.client().post("/v1/dossiers", body)
     assert reply.status == 422
     assert any(row["field"] == field and problem in row["problem"] for row in reply.content["errors"])
     assert rows(node, "select count(*) from dossiers") == dossiers
@@ -236,21 +236,21 @@ def test_dossier__bad_input__422_names_field_and_problem(
 )
 @pytest.mark.parametrize("path", ("/v1/dossiers", "/v1/approvals", "/v1/updates"))
 def test_post__not_what_is_expected__422_problem_document(world: World, path: str, body: bytes) -> None:
-    reply = NodeClient(world.urls[0]).post(path, body)
+    reply = world.client().post(path, body)
     assert reply.status == 422
     assert reply.content["type"] == "urn:filing-gate:problem:invalid"
     assert "Traceback" not in json.dumps(reply.content)
 
 
 def test_post__body_over_the_limit__refused_while_streaming(world: World) -> None:
-    reply = NodeClient(world.urls[0]).post("/v1/dossiers", b" " * 2_000_001)
-    assert reply.status == 422
+    reply = world.client().post("/v1/dossiers", b" " * 2_000_001)
+    assert reply.status == 413
     assert "larger than" in reply.content["title"]
 
 
 def test_dossier__handed_in__readable_by_its_hash(world: World) -> None:
     dossier = world.dossier()
-    client = NodeClient(world.urls[0])
+    client = world.client()
     first = client.post("/v1/dossiers", dossier.canonical())
     again = client.post("/v1/dossiers", dossier.canonical())
     name = "0x" + dossier.dossier_hash().hex()
@@ -262,22 +262,22 @@ def test_dossier__handed_in__readable_by_its_hash(world: World) -> None:
 
 def test_filing__published__says_what_it_saw_and_where_the_original_is(world: World) -> None:
     world.publish()
-    reply = NodeClient(world.urls[0]).filing("国合函 [2026] 1024 号")
+    reply = world.client().filing("国合函 [2026] 1024 号")
     assert reply.status == 200
     assert (reply.content["number"], reply.content["status"]) == (NUMBER, "FILED")
     assert reply.content["onChain"] == {"status": "NONE", "validAfter": 0, "validUntil": 0, "sequence": 0}
     sha256 = next(item["sha256"] for item in reply.content["sources"] if item["kind"] == "NOTICE")
-    original = httpx2.get(f"{world.urls[0]}/v1/evidence/{sha256}", trust_env=False)
+    original = httpx2.get(f"{world.urls[0]}/v1/evidence/{sha256}", headers=world.nodes[0].headers, trust_env=False)
     assert NUMBER in original.text
     assert original.headers["content-disposition"] == "attachment"
     assert original.headers["x-content-type-options"] == "nosniff"
-    assert NodeClient(world.urls[0]).get("/v1/evidence/" + "0" * 64).status == 422
-    assert NodeClient(world.urls[0]).get("/v1/evidence/..%2Fnode.db").status in (404, 422)
-    assert NodeClient(world.urls[0]).filing("nonsense").status == 422
+    assert world.client().get("/v1/evidence/" + "0" * 64).status == 422
+    assert world.client().get("/v1/evidence/..%2Fnode.db").status in (404, 422)
+    assert world.client().filing("nonsense").status == 422
 
 
 def test_operator__health__says_who_it_is(world: World) -> None:
-    client = NodeClient(world.urls[1])
+    client = world.client(1)
     operator = client.get("/v1/operator").content
     assert operator["operator"] == world.signers[1].address
     assert operator["registry"] == world.deployment.registry
@@ -293,7 +293,7 @@ def approved(world: World, number: str = NUMBER) -> FilingApproval:
 
 
 def change(world: World, status: OnChainStatus, changes: dict[str, Any] | None = None) -> Any:
-    clients = [NodeClient(url) for url in world.urls]
+    clients = world.clients()
     now = int(time.time())
     return propose_update(
         clients, world.registry, 31337, world.dossier(changes), status, "why", now=now, window_seconds=86400
@@ -351,7 +351,7 @@ def test_approval__third_node_hangs_or_lies__the_honest_two_suffice_at_once(worl
     with LyingNode(lambda path, body: (200, lies), delay=8) as slow, LyingNode(lambda path, body: (200, lies)) as liar:
         for bad in (slow, liar):
             began = time.monotonic()
-            clients = [NodeClient(url, timeout=20) for url in (bad.url, *world.urls[:2])]
+            clients = [NodeClient(bad.url, timeout=20), *world.clients(timeout=20)[:2]]
             now = int(time.time())
             proposed = propose_approval(clients, world.registry, 31337, dossier, now=now, window_seconds=86400)
             assert proposed.quorum.reached

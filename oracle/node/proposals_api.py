@@ -1,0 +1,129 @@
+"""The issuer's calls: hand in a dossier, propose an approval or an update."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, TypeVar
+
+from fastapi import APIRouter, Path, Request
+from pydantic import BaseModel, ValidationError
+from starlette.responses import Response
+
+from oracle.domain.canonical import parse_json
+from oracle.domain.dossier import Dossier, parse_dossier, problems_of
+from oracle.errors import InputError
+from oracle.node.api_models import ApprovalRequest, DossierTaken, SignedAnswer, UpdateRequest
+from oracle.node.openapi import answers, takes
+from oracle.node.problems import Result, problem
+from oracle.node.service import Answer, Node
+from oracle.node.stored_calls import StoredCalls
+
+__all__ = ["parsed", "proposals"]
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parsed(model: type[Model], body: bytes) -> Model:
+    """A body held to its shape. InputError names the field."""
+    parse_json(body, what="body")
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        rows = problems_of(error)
+        raise InputError(f"{rows[0]['field']}: {rows[0]['problem']}", where="body", details=rows) from None
+
+
+def _answer(node: Node, answer: Answer) -> Result:
+    if answer.signature is None:
+        failed = [finding["rule"] for finding in answer.decision.as_json()["failed"]]
+        fields = [difference.field for difference in answer.decision.differences]
+        named = ", ".join(failed + fields)
+        return problem(
+            409,
+            "refused",
+            f"{node.config.name} refuses: {named}",
+            operator=node.address,
+            digest=answer.digest,
+            decision=answer.decision_id,
+            failed=answer.decision.as_json()["failed"],
+            differences=answer.decision.as_json()["differences"],
+        )
+    content = {
+        **answer.signature.model_dump(mode="json", by_alias=True),
+        "digest": answer.digest,
+        "decision": answer.decision_id,
+        "verdicts": answer.decision.verdicts.as_json(),
+    }
+    return Result(200, content)
+
+
+def proposals(node: Node, calls: StoredCalls) -> APIRouter:
+    """The routes below /v1/dossiers, /v1/approvals and /v1/updates."""
+    router = APIRouter(tags=["proposals"])
+
+    @router.post(
+        "/v1/dossiers",
+        operation_id="handInDossier",
+        summary="Hand in a dossier",
+        responses=answers({201: (DossierTaken, "Kept"), 200: (DossierTaken, "It was there")}),
+        openapi_extra=takes(Dossier, "dossier"),
+    )
+    async def hand_in(request: Request) -> Response:
+        body = await calls.body(request)
+
+        def work(request_id: int) -> Result:
+            dossier = parse_dossier(body, what="body")
+            new = node.database.add_dossier(request_id, dossier)
+            return Result(201 if new else 200, {"dossierHash": "0x" + dossier.dossier_hash().hex(), "new": new})
+
+        return await calls.run(request, body, work)
+
+    @router.get(
+        "/v1/dossiers/{hash}",
+        operation_id="getDossier",
+        summary="A dossier by its hash",
+        responses=answers({200: (Dossier, "The dossier as it was handed in")}, 404),
+    )
+    async def dossier(
+        request: Request, hash: Annotated[str, Path(description="dossierHash, 0x and 64 hexadecimal digits")]
+    ) -> Response:
+        def work(_: int) -> Result:
+            found = node.database.dossier(hash.lower())
+            if found is None:
+                return problem(404, "unknown", "this node has no dossier with this hash")
+            return Result(200, json.loads(found.canonical()))
+
+        return await calls.run(request, b"", work)
+
+    @router.post(
+        "/v1/approvals",
+        operation_id="proposeApproval",
+        summary="Propose an approval",
+        responses=answers({200: (SignedAnswer, "Signed")}, 409, 503),
+        openapi_extra=takes(ApprovalRequest, "approval"),
+    )
+    async def approvals(request: Request) -> Response:
+        body = await calls.body(request)
+
+        def work(request_id: int) -> Result:
+            return _answer(node, node.approve(request_id, parsed(ApprovalRequest, body).approval))
+
+        return await calls.run(request, body, work)
+
+    @router.post(
+        "/v1/updates",
+        operation_id="proposeUpdate",
+        summary="Propose an update: renew, resume, revoke, complete",
+        responses=answers({200: (SignedAnswer, "Signed")}, 409, 503),
+        openapi_extra=takes(UpdateRequest, "update"),
+    )
+    async def updates(request: Request) -> Response:
+        body = await calls.body(request)
+
+        def work(request_id: int) -> Result:
+            proposal = parsed(UpdateRequest, body)
+            return _answer(node, node.update(request_id, proposal.dossier_hash, proposal.update))
+
+        return await calls.run(request, body, work)
+
+    return router

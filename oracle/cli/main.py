@@ -24,6 +24,7 @@ _COMMANDS = {
     "replay": ("evidence_commands", "replay", "Make a stored decision again, offline, byte for byte."),
     "manual": ("manual_commands", "manual", "A sighting that one person enters and another confirms."),
     "operator": ("operator_commands", "operator", "Set up an operator."),
+    "key": ("key_commands", "key", "Does the operator's key sign; what a restored node may sign."),
     "serve": ("operator_commands", "serve", "Run an operator's node."),
     "deploy": ("issuer_commands", "deploy", "Deploy committee, registry and tokens."),
     "approve": ("issuer_commands", "approve", "Propose an approval, collect m of n signatures, submit."),

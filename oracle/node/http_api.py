@@ -85,7 +85,10 @@ def _parse(model: type[Model], body: bytes) -> Model:
 
 def _answer(node: Node, answer: Answer) -> tuple[int, str, dict[str, Any]]:
     if answer.signature is None:
-        failed = [finding["rule"] for finding in answer.decision.as_json()["failed"]]
+        findings = answer.decision.as_json()["failed"]
+        if answer.guard is not None:
+            findings = [*findings, answer.guard.as_failure()]
+        failed = [finding["rule"] for finding in findings]
         fields = [difference.field for difference in answer.decision.differences]
         named = ", ".join(failed + fields)
         return _problem(
@@ -95,8 +98,9 @@ def _answer(node: Node, answer: Answer) -> tuple[int, str, dict[str, Any]]:
             operator=node.address,
             digest=answer.digest,
             decision=answer.decision_id,
-            failed=answer.decision.as_json()["failed"],
+            failed=findings,
             differences=answer.decision.as_json()["differences"],
+            earlier=answer.guard.earlier if answer.guard is not None else None,
         )
     content = {
         **answer.signature.model_dump(mode="json", by_alias=True),

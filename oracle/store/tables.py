@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -16,6 +28,7 @@ __all__ = [
     "observations",
     "requests",
     "signatures",
+    "signing_claims",
 ]
 
 #: Raised with every change of a table. A node refuses a database of another version.
@@ -115,4 +128,19 @@ filing_events = Table(
     Column("content", Text, nullable=False),
     UniqueConstraint("number", "key", name="filing_events_once_a_key"),
     Index("filing_events_by_number", "number", "id"),
+)
+
+#: What lets mint and was about to be signed (`signing_guard`). Turn n + 1 for a filing and sequence follows a dead n.
+signing_claims = Table(
+    "signing_claims",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("filing", String(66), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("turn", Integer, nullable=False),
+    Column("digest", String(66), nullable=False),
+    Column("dead_after", BigInteger, nullable=False),
+    Column("proposal", Text, nullable=False),
+    Column("claimed_at", BigInteger, nullable=False),
+    UniqueConstraint("filing", "sequence", "turn", name="signing_claims_once_a_turn"),
 )

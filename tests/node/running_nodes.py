@@ -27,6 +27,7 @@ from oracle.node.service import Node, make_sources
 from oracle.rules.case import SHANGHAI
 from oracle.signing.keys import KeySigner
 from oracle.sources import Source
+from oracle.store import tables
 from oracle.store.database import Database
 from tests.anvil import AnvilProcess, start_anvil
 from tests.samples.dossier import ENTITY_NAME, NUMBER, sample_dossier
@@ -113,8 +114,11 @@ class World:
         self.site.publish_notice(**{**notice, **changes})
 
     def fresh(self) -> None:
-        """Empty the site's publications and undo everything on the chain."""
+        """Empty the site's publications and undo everything on the chain, and what nodes remember to have signed."""
         self.settle()
+        for node in self.nodes:
+            with node.node.database.engine.begin() as connection:
+                connection.execute(tables.signing_claims.delete())
         self.site.set_state(tokenRows=[], notices=[], withdrawals=[], fault=None)
         self.w3.provider.make_request("evm_revert", [self._snapshot])  # type: ignore[arg-type]
         self._snapshot = self.w3.provider.make_request("evm_snapshot", [])["result"]  # type: ignore[arg-type]

@@ -177,31 +177,34 @@ class Pkcs11Signer:
         except (errors.PKCS11Error, ValueError) as error:
             self._drop()
             raise InputError(
-                f"the key can't be used: {_fault(error)}", where=self._where, remedy="name a secp256k1 key pair"
+                f"the key can't be used: {str(error) or type(error).__name__}",
+                where=self._where,
+                remedy="name a secp256k1 key pair",
             ) from None
 
     def _found(self, session: Session) -> bytes:
         """Find the key pair; returns its point, uncompressed. ValueError says what is wrong with it."""
         attribute, kind = self._pkcs11.Attribute, self._pkcs11.ObjectClass
-        named: dict[str, Any] = {}
+        named: dict[Any, Any] = {attribute.KEY_TYPE: self._pkcs11.KeyType.EC}
         if self._label is not None:
-            named["label"] = self._label
+            named[attribute.LABEL] = self._label
         if self._key_id is not None:
-            named["id"] = self._key_id
-        wanted = {"key_type": self._pkcs11.KeyType.EC, **named}
-        key = session.get_key(object_class=kind.PRIVATE_KEY, **wanted)
-        public = session.get_key(object_class=kind.PUBLIC_KEY, **wanted)
+            named[attribute.ID] = self._key_id
+        private, public = (
+            _only(list(session.get_objects({attribute.CLASS: half, **named})))
+            for half in (kind.PRIVATE_KEY, kind.PUBLIC_KEY)
+        )
         if bytes(public[attribute.EC_PARAMS]) != _SECP256K1:
             raise ValueError("it is on another curve than secp256k1")
         point = bytes(public[attribute.EC_POINT])
         # CKA_EC_POINT is the point as an OCTET STRING in DER; some modules leave the wrapping out.
-        self._key = key
+        self._key = private
         return point[2:] if len(point) == 67 and point[:2] == b"\x04\x41" else point
 
 
-def _fault(error: Exception) -> str:
-    names = {
-        "NoSuchKey": "no EC key pair with this label and id (both halves must be on the token)",
-        "MultipleObjectsReturned": "several keys fit: give key_id as well",
-    }
-    return names.get(type(error).__name__, str(error) or type(error).__name__)
+def _only(found: list[Any]) -> Any:
+    if not found:
+        raise ValueError("no EC key pair with this label and id (both halves must be on the token)")
+    if len(found) > 1:
+        raise ValueError("several keys fit: give key_id as well")
+    return found[0]

@@ -75,11 +75,13 @@ def confirm_restore(config: Path, vouched: bool, as_json: bool) -> None:
         )
     database = Database(settings.database_url())
     try:
-        restored = SigningGuard(database.engine).confirm_restore()
+        guard = SigningGuard(database.engine)
+        restored, left = guard.confirm_restore(), guard.restored_at()
     finally:
         database.close()
     if restored is None:
         emit(as_json, {"confirmed": None}, ["the database was not restored, or that is confirmed already"])
         return
     shown = datetime.fromtimestamp(restored, UTC).isoformat()
-    emit(as_json, {"confirmed": restored}, [f"the restore of {shown} is confirmed: the node signs again"])
+    then = "the node signs again" if left is None else "an earlier restore is not: confirm that too, or wait"
+    emit(as_json, {"confirmed": restored, "left": left}, [f"the restore of {shown} is confirmed; {then}"])

@@ -37,7 +37,8 @@ __all__ = ["MARGIN_SECONDS", "GuardRefusedError", "SigningGuard"]
 #: Beyond the end of a window: two epochs of Ethereum (768 s), after which a block is final.
 MARGIN_SECONDS = 900
 
-_RESTORED, _CONFIRMED = "restored_at", "restore_confirmed"
+#: Keys of `meta`: the newest restore; one before it that was not vouched for; the newest that was.
+_RESTORED, _BEFORE, _CONFIRMED = "restored_at", "restored_before", "restore_confirmed"
 
 
 class GuardRefusedError(RefusedError):
@@ -141,22 +142,31 @@ class SigningGuard:
 
     def mark_restored(self, at: int) -> None:
         """Whoever puts a backup in place says so here, before the node starts: `at` in seconds since 1970."""
+        pending = self.restored_at()
         with self._engine.begin() as connection:
+            # To vouch for this restore will say nothing of what an earlier one lost.
+            _put(connection, _BEFORE, "" if pending is None else str(pending))
             _put(connection, _RESTORED, str(max(at, int(_get(connection, _RESTORED) or 0))))
+            _put(connection, _CONFIRMED, "")
 
     def restored_at(self) -> int | None:
-        """When the database was restored last, unless it is confirmed that nothing was signed since the backup."""
+        """The newest restore that the operator has not vouched for, None if there is none."""
         with self._engine.connect() as connection:
             restored, confirmed = _get(connection, _RESTORED), _get(connection, _CONFIRMED)
         return None if restored is None or restored == confirmed else int(restored)
 
     def confirm_restore(self) -> int | None:
         """The operator vouches that nothing was signed between backup and restore. Returns the restore's time, None if
-        there was none to confirm."""
+        there was none to confirm. One before it that was not vouched for counts again."""
         restored = self.restored_at()
         if restored is not None:
             with self._engine.begin() as connection:
-                _put(connection, _CONFIRMED, str(restored))
+                before = _get(connection, _BEFORE)
+                if before:
+                    _put(connection, _RESTORED, before)
+                    _put(connection, _BEFORE, "")
+                else:
+                    _put(connection, _CONFIRMED, str(restored))
         return restored
 
     def blind_until(self, longest: int) -> int:

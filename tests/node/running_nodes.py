@@ -25,7 +25,7 @@ from oracle.node.config import NodeConfig
 from oracle.node.http_api import create_app
 from oracle.node.service import Node, make_sources
 from oracle.rules.case import SHANGHAI
-from oracle.signing.keys import KeySigner
+from oracle.signing.keys import KeySigner, Signer
 from oracle.sources import Source
 from oracle.store import tables
 from oracle.store.database import Database
@@ -82,7 +82,7 @@ class World:
     nodes: list[ServedNode]
     issuer: NodeAccountSender
     _snapshot: Any = None
-    signers: list[KeySigner] = field(default_factory=list)
+    signers: list[Signer] = field(default_factory=list)
 
     @property
     def registry(self) -> Registry:
@@ -162,19 +162,23 @@ def _config(
 
 @contextmanager
 def running_world(
-    folder: Path, *, declarants: Sequence[dict[str, Any]] = (), sources: Sequence[Source] | None = None
+    folder: Path,
+    *,
+    declarants: Sequence[dict[str, Any]] = (),
+    sources: Sequence[Source] | None = None,
+    first: Signer | None = None,
 ) -> Iterator[World]:
     """A 2-of-3 committee with its nodes running, two tokens deployed, nothing published.
 
     The first node has a relay; `declarants` may declare events at every node. With `sources`, nodes ask those and not
-    the site.
+    the site. `first` signs for the first node instead of a key in memory.
     """
     with ExitStack() as stack:
         anvil = stack.enter_context(start_anvil())
         site = stack.enter_context(CsrcSite(folder / "site.json"))
         w3 = Web3(Web3.HTTPProvider(anvil.url))
         issuer = NodeAccountSender(str(w3.eth.accounts[0]))
-        signers = [KeySigner(bytes([index]) * 32) for index in (1, 2, 3)]
+        signers: list[Signer] = [first or KeySigner(b"\x01" * 32), KeySigner(b"\x02" * 32), KeySigner(b"\x03" * 32)]
         roles = {"admin": issuer.address, "issuer": issuer.address}
         tokens = [
             {"id": ident, "name": ident, "symbol": ident[:4], "decimals": 6, **roles}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pkcs11
 import pytest
@@ -99,7 +100,7 @@ def test_sign__another_token_under_the_same_label__refused(token: Path) -> None:
     ),
 )
 def test_open__wrong_token_or_key__named(
-    token: Path, options: dict[str, str], error: type[Exception], message: str
+    token: Path, options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message) as caught:
         signer(**options)

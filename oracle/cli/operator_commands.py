@@ -13,6 +13,7 @@ from oracle.cli.dossier_commands import verdict_lines
 from oracle.cli.options import PASSWORD_ENV, asked_password, config_option, read_dossier, url_without_secret
 from oracle.cli.output import emit, json_option, printable, progress, table
 from oracle.errors import FilingGateError, InputError
+from oracle.node.template import KEY_TYPES
 
 if TYPE_CHECKING:
     from oracle.domain.filing import Observation
@@ -47,6 +48,13 @@ def operator() -> None:
     "--table-channel", "table_channels", multiple=True, metavar="CODE", help="Channel of status tables, e.g. c101935."
 )
 @click.option("--notice-channel", "notice_channels", multiple=True, metavar="CODE", help="Channel of filing notices.")
+@click.option(
+    "--signer",
+    type=click.Choice(KEY_TYPES),
+    default="keystore",
+    show_default=True,
+    help="Where the operator's key is. A keystore is made here; any other key is made in its own place.",
+)
 @click.option("--light-kdf", is_flag=True, help="Cheap key derivation, for tests only.")
 @json_option
 def init(
@@ -59,16 +67,18 @@ def init(
     site: str,
     table_channels: tuple[str, ...],
     notice_channels: tuple[str, ...],
+    signer: str,
     light_kdf: bool,
     as_json: bool,
 ) -> None:
     """Make DIRECTORY with a new key, a configuration and room for the database.
 
-    The key's password is read from $FILING_GATE_PASSWORD or asked for; it is never written down.
+    The key's password is read from $FILING_GATE_PASSWORD or asked for; it is never written down. With --signer other
+    than keystore no key is made: enter in the file where it is (docs/keys.md).
     """
     from oracle.node.config import parse_config
     from oracle.node.published_log import new_log_key
-    from oracle.node.template import NO_CHANNEL, NO_REGISTRY, config_text
+    from oracle.node.template import KEY_BLANKS, NO_CHANNEL, NO_REGISTRY, config_text
     from oracle.signing.keys import new_keystore
 
     file = directory / "node.toml"
@@ -89,29 +99,43 @@ def init(
         table_channels=table_channels,
         notice_channels=notice_channels,
         password_env=PASSWORD_ENV,
+        key_type=signer,
     )
     # What is still to be entered stands for itself; everything else must hold now.
     whole = text.replace(NO_REGISTRY, "0x" + "00" * 20).replace(NO_CHANNEL, "c0")
+    for blank, value in KEY_BLANKS.items():
+        whole = whole.replace(blank, value)
     parse_config(whole, where="command line", remedy="correct the option that gives it")
-    password = os.environ.get(PASSWORD_ENV) or asked_password("New keystore password", twice=True)
-    directory.mkdir(parents=True, exist_ok=True)
-    signer = new_keystore(directory / "keystore.json", password, light=light_kdf)
-    new_log_key(log_key)
-    file.write_text(text, encoding="utf-8")
     left = [
         *([] if registry else ["the registry"]),
         *([] if table_channels and notice_channels else ["the channel codes (delete a list you don't need)"]),
     ]
+    if signer != "keystore":
+        directory.mkdir(parents=True, exist_ok=True)
+        new_log_key(log_key)
+        file.write_text(text, encoding="utf-8")
+        entered = " and ".join(["where the key is, under [key]", *left])
+        lines = [
+            f"config     {file}",
+            f"next       enter {entered}, then `filing-gate key show --config {file}`",
+        ]
+        emit(as_json, {"operator": None, "config": str(file), "keystore": None, "logKey": str(log_key)}, lines)
+        return
+    password = os.environ.get(PASSWORD_ENV) or asked_password("New keystore password", twice=True)
+    directory.mkdir(parents=True, exist_ok=True)
+    made = new_keystore(directory / "keystore.json", password, light=light_kdf)
+    new_log_key(log_key)
+    file.write_text(text, encoding="utf-8")
     first = f"enter {' and '.join(left)} in the config, then " if left else ""
     lines = [
-        f"operator   {signer.address}   give this address to whoever writes the committee's manifest",
+        f"operator   {made.address}   give this address to whoever writes the committee's manifest",
         f"keystore   {directory / 'keystore.json'}   back it up; without it the operator is lost",
         f"log key    {log_key}   signs this node's append-only log; never use it for another",
         f"config     {file}",
         f"next       {first}`{PASSWORD_ENV}=… filing-gate serve --config {file}`",
     ]
     content = {
-        "operator": signer.address,
+        "operator": made.address,
         "config": str(file),
         "keystore": str(directory / "keystore.json"),
         "logKey": str(log_key),
@@ -212,11 +236,11 @@ def evaluate(ctx: click.Context, config: Path, file: Path, as_json: bool) -> Non
     from oracle.node.config import load_config
     from oracle.node.connections import Connections
     from oracle.node.facts import planned_facts
+    from oracle.node.key import expected_address
     from oracle.node.service import make_sources
     from oracle.rules.case import Case, query_for
     from oracle.rules.table import evaluate as evaluate_rules
     from oracle.rules.table import ruleset_hash
-    from oracle.signing.keys import stated_address
     from oracle.store.evidence_place import open_evidence
 
     settings = load_config(config)
@@ -230,7 +254,7 @@ def evaluate(ctx: click.Context, config: Path, file: Path, as_json: bool) -> Non
     evidence = open_evidence(settings.store.evidence, base=settings.base)
     query = query_for(dossier)
     seen = [item for source in make_sources(settings, evidence) for item in source.observe(query)]
-    address = stated_address(settings.path(settings.key.keystore))
+    address = expected_address(settings)
     case = Case(
         dossier=dossier,
         policy=settings.policy,

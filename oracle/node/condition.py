@@ -13,19 +13,15 @@ from oracle.chain.key_standing import KeyStanding, key_standing
 from oracle.chain.registry import FilingState, Registry
 from oracle.chain.rpc import chain_faults
 from oracle.domain.names import filing_id
-from oracle.errors import FilingGateError
 from oracle.node.config import NodeConfig
 from oracle.node.refreshed import Refreshed
+from oracle.signing.content import try_signer
 from oracle.signing.keys import Signer
-from oracle.signing.personal_message import message_digest
-from oracle.signing.recovery import recover
 from oracle.store.database import Database
 from oracle.store.freshness import source_times
 
-__all__ = ["MAX_FILINGS", "SIGNER_CHECK", "Condition", "Head", "SourceMoments", "Stored", "free_space", "try_signer"]
+__all__ = ["MAX_FILINGS", "Condition", "Head", "SourceMoments", "Stored", "free_space"]
 
-#: What a signer signs to show that it can (EIP-191).
-SIGNER_CHECK = "filing-gate signer check"
 
 #: Filings whose expiry is shown, those recorded first; the others are counted.
 MAX_FILINGS = 200
@@ -78,7 +74,7 @@ class Condition:
         self.head = Refreshed("condition: head", self._read_head)
         self.stored = Refreshed("condition: database", self._read_stored)
         self.filings = Refreshed("condition: filings", self._read_filings)
-        self.signer = Refreshed("condition: signer", lambda: try_signer(signer))
+        self.signer = Refreshed("condition: signer", lambda: try_signer(signer) is not None)
 
     def _read_head(self) -> Head:
         registry = self._registry()
@@ -106,14 +102,6 @@ class Condition:
     def disks(self) -> dict[str, int | None]:
         """Free bytes where the node writes, by place (`database`, `evidence`, `state`); None if it can't be told."""
         return {name: free_space(path) for name, path in self._config().places().items()}
-
-
-def try_signer(signer: Signer) -> bool:
-    """Have the key sign a sentence that nobody acts upon. FilingGateError unless the signature is its own."""
-    digest = message_digest(SIGNER_CHECK)
-    if recover(digest, signer.sign(digest)) != signer.address:
-        raise FilingGateError("its signature is another key's", where=signer.address, remedy="check [key]")
-    return True
 
 
 def free_space(path: Path) -> int | None:

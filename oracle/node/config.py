@@ -9,10 +9,18 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from oracle.chain.fees import FeeCaps
 from oracle.domain.dossier import problems_of
@@ -35,14 +43,19 @@ __all__ = [
     "DutiesConfig",
     "HttpConfig",
     "KeyConfig",
+    "KeystoreConfig",
+    "KeystoreKeyConfig",
+    "KmsKeyConfig",
     "LimitsConfig",
     "LoggingConfig",
     "NodeConfig",
+    "Pkcs11KeyConfig",
     "ReadinessConfig",
     "RelayConfig",
     "SourceConfig",
     "StoreConfig",
     "TransparencyConfig",
+    "Web3SignerKeyConfig",
     "load_config",
     "named_secrets",
     "parse_config",
@@ -190,21 +203,108 @@ class ChainConfig(Frozen):
         return tuple(self.rpc_urls or [str(self.rpc_url)])
 
 
-class KeyConfig(Frozen):
-    """The keystore v3 file and the environment variable or file that holds its password."""
+class KeystoreConfig(Frozen):
+    """A keystore v3 file, and where its password is: an environment variable, a file, or a person at a terminal."""
 
     keystore: Text
     password_env: Text | None = None
     password_file: Text | None = None
+    password_prompt: bool = False
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if (self.password_env is None) == (self.password_file is None):
-            raise ValueError("give exactly one of password_env and password_file")
+        if [self.password_env is not None, self.password_file is not None, self.password_prompt].count(True) != 1:
+            raise ValueError("give exactly one of password_env and password_file, or password_prompt = true")
         return self
 
 
-class RelayConfig(KeyConfig):
+class KeystoreKeyConfig(KeystoreConfig):
+    """The operator's key in a keystore file; in the process's memory while the node runs."""
+
+    type: Literal["keystore"] = "keystore"
+    #: The address that the key must have, if given.
+    address: Address | None = None
+
+
+class Pkcs11KeyConfig(Frozen):
+    """The operator's key in a hardware module: its library, the token's label, the key's label, id (hex) or both."""
+
+    type: Literal["pkcs11"]
+    module: Text
+    token: Text
+    key_label: Text | None = None
+    key_id: str | None = Field(default=None, pattern=r"^([0-9a-fA-F]{2}){1,64}$")
+    pin_env: Text | None = None
+    pin_file: Text | None = None
+    address: Address | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.pin_env is None) == (self.pin_file is None):
+            raise ValueError("give exactly one of pin_env and pin_file")
+        if self.key_label is None and self.key_id is None:
+            raise ValueError("give key_label, key_id or both")
+        return self
+
+
+class KmsKeyConfig(Frozen):
+    """The operator's key in AWS KMS, by its id, ARN or alias. Credentials are found as the AWS tools find them."""
+
+    type: Literal["aws-kms"]
+    region: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
+    key_id: str = Field(pattern=r"^[A-Za-z0-9:/_-]{1,256}$")
+    #: A server of one's own instead of AWS's: a VPC endpoint, say.
+    endpoint: Text | None = None
+    address: Address | None = None
+
+    @field_validator("endpoint")
+    @classmethod
+    def _server(cls, value: str | None) -> str | None:
+        return None if value is None else _signing_server(value)
+
+
+class Web3SignerKeyConfig(Frozen):
+    """The operator's key behind Web3Signer (25.9 or newer); `address` says which of its keys."""
+
+    type: Literal["web3signer"]
+    url: Text
+    address: Address
+
+    @field_validator("url")
+    @classmethod
+    def _server(cls, value: str) -> str:
+        return _signing_server(value)
+
+
+def _signing_server(text: str) -> str:
+    """An https URL, or http to this machine, without credentials: none of it may be read or changed on the way."""
+    try:
+        parts = urlsplit(text)
+        sound = bool(parts.hostname) and parts.port != 0 and not parts.query and not parts.fragment
+    except ValueError:
+        sound = False
+    if not sound or "@" in parts.netloc or not text.isprintable():
+        raise ValueError("not a server's address without user and password, e.g. http://127.0.0.1:9000")
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")):
+        raise ValueError("must be https; http only to this machine")
+    return text
+
+
+def _key_type(value: Any) -> Any:
+    """A [key] without a type is a keystore."""
+    return value.get("type", "keystore") if isinstance(value, dict) else getattr(value, "type", None)
+
+
+KeyConfig = Annotated[
+    Annotated[KeystoreKeyConfig, Tag("keystore")]
+    | Annotated[Pkcs11KeyConfig, Tag("pkcs11")]
+    | Annotated[KmsKeyConfig, Tag("aws-kms")]
+    | Annotated[Web3SignerKeyConfig, Tag("web3signer")],
+    Discriminator(_key_type),
+]
+
+
+class RelayConfig(KeystoreConfig):
     """An account that brings this node's suspensions on chain. It needs gas and no other right: never the [key]."""
 
     #: The most it offers for one gas, and the most of that as a tip: a number, or a text such as "0.5"; never a float.
@@ -476,13 +576,16 @@ def parse_config(text: str, *, where: str, remedy: str = "correct the file") -> 
         raise InputError(shown + more, where=where, remedy=remedy, details=rows) from None
 
 
-#: pydantic names the chosen type of a source in the path: sources[0].csrc.name.
-_SOURCE_TYPE = re.compile(r"(sources\[\d+\])\.(?:csrc|registry-file|http-json|manual|screening)(?=\.|$)")
+#: pydantic names the chosen type of a source or key in the path: sources[0].csrc.name, key.pkcs11.module.
+_CHOSEN_TYPE = re.compile(
+    r"^(?:(sources\[\d+\])\.(?:csrc|registry-file|http-json|manual|screening)"
+    r"|(key)\.(?:keystore|pkcs11|aws-kms|web3signer))(?=\.|$)"
+)
 
 
 def _as_written(row: dict[str, str]) -> dict[str, str]:
-    """A problem with keys as this file writes them: rpc_url and not rpcUrl, without the source's type."""
-    row = {**row, "field": _SOURCE_TYPE.sub(r"\1", row["field"])}
+    """A problem with keys as this file writes them: rpc_url and not rpcUrl, without the chosen type."""
+    row = {**row, "field": _CHOSEN_TYPE.sub(r"\1\2", row["field"])}
     if row["problem"].startswith("unknown key"):
         return row
     return {name: _CAMEL.sub(lambda found: "_" + found[0].lower(), text) for name, text in row.items()}

@@ -39,6 +39,7 @@ from oracle.rules.case import SHANGHAI, Case
 from oracle.rules.filing import CLOCK_SKEW_SECONDS
 from oracle.rules.life_events import seen_events
 from oracle.rules.table import applied
+from oracle.signing.content import sign_document
 from oracle.signing.eip712 import Domain, suspension_digest
 from oracle.signing.keys import Signer
 from oracle.signing.personal_message import message_digest
@@ -592,7 +593,8 @@ class Duties:
         reason = encode_reason(self._reason(number))
         suspension = Suspension(filing=filing, sequence=state.sequence, reason=reason)
         digest = suspension_digest(self._domain, suspension)
-        signature = OperatorSignature(operator=self._signer.address, signature="0x" + self._signer.sign(digest).hex())
+        signed = sign_document(self._signer, self._domain, suspension)
+        signature = OperatorSignature(operator=self._signer.address, signature="0x" + signed.hex())
         content = {
             "suspension": suspension.model_dump(mode="json", by_alias=True),
             "signature": signature.model_dump(mode="json", by_alias=True),

@@ -30,19 +30,22 @@ from oracle.chain.registry import Registry
 from oracle.chain.rpc import chain_faults, connect, shown_url
 from oracle.errors import FilingGateError, UnreachableError
 from oracle.evidence.store import EvidenceStore
-from oracle.node.condition import free_space, try_signer
+from oracle.node.condition import free_space
 from oracle.node.config import (
     ChainConfig,
     CsrcSourceConfig,
     HttpJsonSourceConfig,
+    KeystoreConfig,
     ManualSourceConfig,
     NodeConfig,
     SourceConfig,
     named_secrets,
 )
+from oracle.node.key import open_keystore, open_signer
 from oracle.node.readiness import clock_fault, disk_faults
-from oracle.node.service import make_authority, relay_of, signer_of
+from oracle.node.service import make_authority
 from oracle.rules.table import RULESET_VERSION, ruleset_hash
+from oracle.signing.content import try_signer
 from oracle.signing.keys import Signer
 from oracle.store import tables
 from oracle.store.evidence_place import is_address, open_evidence
@@ -179,7 +182,11 @@ class _Preflight:
 
     def permissions(self) -> Iterator[Checked]:
         sound = True
-        keys = [self._config.path(item.keystore) for item in (self._config.key, self._config.relay) if item is not None]
+        keys = [
+            self._config.path(item.keystore)
+            for item in (self._config.key, self._config.relay)
+            if isinstance(item, KeystoreConfig)
+        ]
         for path in keys:
             if path.is_file() and path.stat().st_mode & 0o077:
                 sound = False
@@ -200,7 +207,7 @@ class _Preflight:
             yield _ok("permissions", "keystores are their owner's only; the node's folders can be written to")
 
     def key(self) -> Iterator[Checked]:
-        self._signer = signer_of(self._config)
+        self._signer = open_signer(self._config)
         try_signer(self._signer)
         yield _ok("key", f"signs as {self._signer.address}")
 
@@ -210,7 +217,7 @@ class _Preflight:
                 "relay key", "no [relay]: suspensions are signed, and somebody else must bring them on chain", "add one"
             )
             return
-        relay = relay_of(self._config, self._config.relay)
+        relay = open_keystore(self._config, "relay", self._config.relay)
         if self._signer is not None and relay.address == self._signer.address:
             yield _fail("relay key", "it is the operator's own key", "make one that holds gas and nothing else")
         else:
@@ -302,7 +309,7 @@ class _Preflight:
         if self._registry is None:
             yield from self._on_chain("relay funds")
             return
-        address = relay_of(self._config, self._config.relay).address
+        address = open_keystore(self._config, "relay", self._config.relay).address
         w3 = self._registry.w3
         with chain_faults(str(getattr(w3.provider, "endpoint_uri", ""))):
             balance = int(w3.eth.get_balance(to_checksum_address(address)))

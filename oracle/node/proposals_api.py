@@ -35,7 +35,10 @@ def parsed(model: type[Model], body: bytes) -> Model:
 
 def _answer(node: Node, answer: Answer) -> Result:
     if answer.signature is None:
-        failed = [finding["rule"] for finding in answer.decision.as_json()["failed"]]
+        findings = answer.decision.as_json()["failed"]
+        if answer.guard is not None:
+            findings = [*findings, answer.guard.as_failure()]
+        failed = [finding["rule"] for finding in findings]
         fields = [difference.field for difference in answer.decision.differences]
         named = ", ".join(failed + fields)
         return problem(
@@ -45,8 +48,9 @@ def _answer(node: Node, answer: Answer) -> Result:
             operator=node.address,
             digest=answer.digest,
             decision=answer.decision_id,
-            failed=answer.decision.as_json()["failed"],
+            failed=findings,
             differences=answer.decision.as_json()["differences"],
+            earlier=answer.guard.earlier if answer.guard is not None else None,
         )
     content = {
         **answer.signature.model_dump(mode="json", by_alias=True),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+
+from sqlalchemy.exc import IntegrityError
 
 from oracle import __version__
 from oracle.chain.durable_sender import DurableSender, Finality, Pace
@@ -26,7 +29,6 @@ from oracle.node.condition import Condition
 from oracle.node.config import (
     CsrcSourceConfig,
     HttpJsonSourceConfig,
-    KeyConfig,
     ManualSourceConfig,
     NodeConfig,
     RegistryFileSourceConfig,
@@ -38,16 +40,19 @@ from oracle.node.config import (
 from oracle.node.connections import Connections
 from oracle.node.duties import Duties
 from oracle.node.facts import planned_facts
+from oracle.node.key import open_keystore, open_signer
+from oracle.node.membership import Membership, membership_of
 from oracle.node.metrics import Metrics
 from oracle.node.node_collector import NodeCollector
 from oracle.node.published_log import PublishedLog, open_log
 from oracle.rules.case import Case, query_for, standing_from
-from oracle.rules.decision import Decision, FilingOnChain, decide_approval, decide_update
+from oracle.rules.decision import CLOCK_SKEW_SECONDS, Decision, FilingOnChain, decide_approval, decide_update
 from oracle.rules.decision_record import Circumstances, build, signed_envelope, without_floats
 from oracle.rules.table import RULESET_VERSION, ruleset_hash
+from oracle.signing.content import Trial, sign_document, sign_text, try_signer
 from oracle.signing.eip712 import Domain, approval_digest, update_digest
-from oracle.signing.keys import KeySigner, Signer, load_keystore
-from oracle.signing.personal_message import decision_message, message_digest
+from oracle.signing.keys import Signer
+from oracle.signing.personal_message import decision_message
 from oracle.signing.recovery import recover
 from oracle.sources import Source
 from oracle.sources.csrc import CsrcSource
@@ -59,6 +64,7 @@ from oracle.sources.screening import ScreeningSource
 from oracle.sources.timestamp_authority import TimestampAuthority
 from oracle.store.database import Database, format_time
 from oracle.store.evidence_place import open_evidence
+from oracle.store.signing_guard import GuardRefusedError, SigningGuard
 from oracle.store.transactions import StoredTransactions
 
 __all__ = [
@@ -68,8 +74,6 @@ __all__ = [
     "make_authority",
     "make_sources",
     "open_node",
-    "relay_of",
-    "signer_of",
     "source_settings",
 ]
 
@@ -81,12 +85,16 @@ MAX_REVISIONS = 100
 
 @dataclass(frozen=True)
 class Answer:
-    """A node's answer to a proposal; `signature` only if the decision is yes. `decision_id` names its record."""
+    """A node's answer to a proposal. `decision_id` names its record.
+
+    `signature` only if the decision is yes and the signature guard lets it be signed; `guard` if it does not.
+    """
 
     decision: Decision
     digest: str
     signature: OperatorSignature | None
     decision_id: int
+    guard: GuardRefusedError | None = None
 
 
 class Node:
@@ -120,6 +128,7 @@ class Node:
         self.connections = Connections(self.metrics.rpc)
         #: Who brings on chain what this node may, None without [relay].
         self.relay = relay
+        self.guard = SigningGuard(database.engine)
         self.duties = Duties(config, database, self.registry, signer, relay, self.metrics.signed, self.connections)
         self.condition = Condition(
             lambda: self.config, database, self.registry, signer, relay.address if relay is not None else None
@@ -159,6 +168,14 @@ class Node:
         if self.address in operators:
             return None
         return f"{self.address} is not among the registry's operators {', '.join(operators)}"
+
+    def membership(self) -> Membership:
+        """Where this node's key stands in the committee, with announced and recent changes."""
+        return membership_of(self.address, self.registry())
+
+    def try_key(self) -> Trial:
+        """Make a signature that approves nothing, to see that the key works. Errors as the key's place gives them."""
+        return try_signer(self._signer)
 
     def observe(self, query: FilingQuery, *, fresh: bool = False) -> list[Observation]:
         """What all sources say, from the store if young enough, else asked now and stored before it is returned."""
@@ -253,7 +270,7 @@ class Node:
         state = self._state(registry, proposed.filing)
         decision = decide_approval(case, self.config.chain.id, state, proposed)
         digest = approval_digest(self._domain, proposed)
-        return self._conclude(request_id, "approval", case, state, proposed, decision, digest)
+        return self._conclude(request_id, "approval", case, registry, state, proposed, decision, digest)
 
     def update(self, request_id: int, dossier_hash: str, proposed: FilingUpdate) -> Answer:
         """Decide on a proposed update (renew, resume, revoke, complete). Errors as `approve`."""
@@ -266,7 +283,7 @@ class Node:
         state = self._state(registry, proposed.filing)
         decision = decide_update(case, state, proposed)
         digest = update_digest(self._domain, proposed)
-        return self._conclude(request_id, "update", case, state, proposed, decision, digest)
+        return self._conclude(request_id, "update", case, registry, state, proposed, decision, digest)
 
     def _stamp(self, case: Case) -> None:
         """Have a time stamp put on what a decision that lets mint will rest on. No record ever claims one.
@@ -298,6 +315,7 @@ class Node:
         request_id: int,
         kind: str,
         case: Case,
+        registry: Registry,
         state: FilingOnChain,
         proposed: FilingApproval | FilingUpdate,
         decision: Decision,
@@ -345,17 +363,61 @@ class Node:
         )
         if not decision.approved:
             return Answer(decision, "0x" + digest.hex(), None, decision_id)
-        signature = OperatorSignature(operator=self.address, signature="0x" + self._signer.sign(digest).hex())
-        self.database.add_signature(
-            decision_id,
+        if isinstance(proposed, FilingApproval) or proposed.status == OnChainStatus.APPROVED:
+            try:
+                self._claim(registry, state, dossier_hash, proposed, digest)
+            except GuardRefusedError as refusal:
+                return Answer(decision, "0x" + digest.hex(), None, decision_id, refusal)
+        signature = self._signature(decision_id, proposed, digest)
+        self.metrics.signed(kind)
+        return Answer(decision, "0x" + digest.hex(), signature, decision_id)
+
+    def _claim(
+        self,
+        registry: Registry,
+        state: FilingOnChain,
+        dossier_hash: str,
+        proposed: FilingApproval | FilingUpdate,
+        digest: bytes,
+    ) -> None:
+        """Nothing that lets mint is signed unless the guard has it. GuardRefusedError if it has another."""
+        document = proposed.model_dump(mode="json", by_alias=True)
+        approval = isinstance(proposed, FilingApproval)
+        request = {"approval": document} if approval else {"dossierHash": dossier_hash, "update": document}
+        self.guard.claim(
             proposed.filing,
             proposed.sequence,
             "0x" + digest.hex(),
-            signature.signature,
-            format_time(datetime.now(UTC)),
+            proposed.valid_until,
+            json.dumps(request),
+            min(int(time.time()), registry.block_time()),
+            longest=CLOCK_SKEW_SECONDS + state.max_validity,
         )
-        self.metrics.signed(kind)
-        return Answer(decision, "0x" + digest.hex(), signature, decision_id)
+
+    def _signature(self, decision_id: int, proposed: FilingApproval | FilingUpdate, digest: bytes) -> OperatorSignature:
+        """The signature over a proposal, stored before it is returned; the one given before, if there is one."""
+        kept = self.database.signature("0x" + digest.hex())
+        if kept is None:
+            made = "0x" + self._made(sign_document, self._domain, proposed).hex()
+            when = format_time(datetime.now(UTC))
+            try:
+                self.database.add_signature(
+                    decision_id, proposed.filing, proposed.sequence, "0x" + digest.hex(), made, when
+                )
+            except IntegrityError:
+                # A replica was faster, and a device signs the same digest differently each time.
+                kept = self.database.signature("0x" + digest.hex())
+                if kept is None:
+                    raise
+        signature = made if kept is None else kept.signature
+        return OperatorSignature(operator=self.address, signature=signature)
+
+    def _made(self, sign: Callable[..., bytes], *content: Any) -> bytes:
+        """A signature by this node's key. UnreachableError for what a caller can't mend by asking differently."""
+        try:
+            return sign(self._signer, *content)
+        except InputError as error:
+            raise UnreachableError(f"the key does not sign: {error.what}", where="[key]", remedy="try again") from None
 
     def _record(
         self,
@@ -380,7 +442,7 @@ class Node:
         )
         document = build(case, about, decision)
         sha256 = hashlib.sha256(canonical_bytes(document)).hexdigest()
-        signature = self._signer.sign(message_digest(decision_message(sha256)))
+        signature = self._made(sign_text, decision_message(sha256))
         record = canonical_bytes(signed_envelope(document, self.address, signature))
         for dossier in (case.dossier, *case.revisions):
             self.evidence.put(dossier.canonical())
@@ -458,8 +520,8 @@ def _secret_of(item: HttpJsonSourceConfig, config: NodeConfig) -> Callable[[], s
 
 def open_node(config: NodeConfig) -> Node:
     """A node from its configuration: key loaded, database opened and tied to operator, chain and registry."""
-    signer = signer_of(config)
-    relay = relay_of(config, config.relay) if config.relay is not None else None
+    signer = open_signer(config)
+    relay = open_keystore(config, "relay", config.relay) if config.relay is not None else None
     if relay is not None and relay.address == signer.address:
         raise InputError(
             "the relay's key is the operator's own",
@@ -475,16 +537,6 @@ def open_node(config: NodeConfig) -> Node:
     return Node(config, database, sources, signer, evidence, sender, authority, log)
 
 
-def signer_of(config: NodeConfig) -> KeySigner:
-    """The operator's key. InputError if it can't be opened."""
-    return _key(config, "key", config.key)
-
-
-def relay_of(config: NodeConfig, relay: RelayConfig) -> KeySigner:
-    """The key of the account that brings suspensions on chain. InputError if it can't be opened."""
-    return _key(config, "relay", relay)
-
-
 def _sender(config: NodeConfig, relay: RelayConfig, signer: Signer, database: Database) -> DurableSender:
     return DurableSender(
         signer,
@@ -494,15 +546,6 @@ def _sender(config: NodeConfig, relay: RelayConfig, signer: Signer, database: Da
         finality=Finality(config.chain.confirmations, config.chain.finalized),
         pace=Pace(relay.replace_after_seconds, relay.wait_seconds),
     )
-
-
-def _key(config: NodeConfig, section: str, key: KeyConfig) -> KeySigner:
-    password = read_secret(
-        f"{section}.password_env" if key.password_env else f"{section}.password_file",
-        env=key.password_env,
-        file=config.path(key.password_file) if key.password_file else None,
-    )
-    return load_keystore(config.path(key.keystore), password)
 
 
 def make_authority(config: NodeConfig, evidence: EvidenceStore) -> TimestampAuthority | None:

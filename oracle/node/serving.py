@@ -63,13 +63,12 @@ def serve_until_stopped(app: FastAPI, bound: socket.socket, shutdown_seconds: in
     """
     config = uvicorn.Config(
         app,
-        server_header=False,
-        # Whom a forwarded address is believed from is [http] trusted_proxies, and nobody by default.
-        proxy_headers=False,
         # Its lines go where all lines go (oracle.node.logs).
         log_config=None,
         access_log=False,
         server_header=False,
+        # Whom a forwarded address is believed from is [http] trusted_proxies, and nobody by default.
+        proxy_headers=False,
         timeout_graceful_shutdown=shutdown_seconds,
     )
     _Server(config).run(sockets=[bound])

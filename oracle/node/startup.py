@@ -20,7 +20,8 @@ LOG = logging.getLogger("filing_gate.duties")
 
 
 def check_start(node: Node) -> list[str]:
-    """Warnings to print; InputError for what makes serving pointless (wrong chain, key not in the committee).
+    """Warnings to print; InputError for what makes serving pointless: wrong chain, key neither in the committee nor
+    announced for it nor retained, a key that does not sign. UnreachableError if its device or service does not answer.
 
     A chain that can't be reached is a warning: the node answers 503 until it can.
     """
@@ -30,13 +31,25 @@ def check_start(node: Node) -> list[str]:
             where="coincurve",
             remedy="install the package with its dependencies",
         )
+    node.try_key()
+    restored = [_restored(node)] if node.guard.restored_at() is not None else []
     try:
-        wrong = node.check_committee()
+        standing = node.membership()
     except UnreachableError as error:
-        return [f"warning: {error}"]
-    if wrong:
-        raise InputError(wrong, where="[key]", remedy="use the operator's own key, or have it added to the committee")
-    return [f"warning: {fault}" for fault in node.unread_chains()]
+        return [*restored, f"warning: {error}"]
+    if standing.wrong:
+        raise InputError(
+            standing.wrong, where="[key]", remedy="use the operator's own key, or have it added to the committee"
+        )
+    return [*restored, *(f"warning: {fault}" for fault in (*standing.warnings, *node.unread_chains()))]
+
+
+def _restored(node: Node) -> str:
+    return (
+        f"warning: the database was restored at {node.guard.restored_at()}: for one window from then on this node "
+        "signs no new approval or renewal, as it can't know what it signed after the backup; see `filing-gate key "
+        "confirm-restore`"
+    )
 
 
 @contextmanager

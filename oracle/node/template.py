@@ -5,11 +5,41 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-__all__ = ["NO_CHANNEL", "NO_REGISTRY", "config_text"]
+__all__ = ["KEY_BLANKS", "KEY_TYPES", "NO_CHANNEL", "NO_REGISTRY", "config_text"]
 
 #: What stands in the file where a value is still to be entered.
 NO_REGISTRY = "<address of the registry>"
 NO_CHANNEL = "<channel code>"
+
+#: The same for keys that are made elsewhere; each with a value that the file would be well-formed with.
+KEY_BLANKS = {
+    "<path of the module>": "module.so",
+    "<label of the token>": "token",
+    "<label of the key>": "key",
+    "<region>": "region",
+    "<key id>": "key",
+    "<address of the key>": "0x" + "00" * 20,
+}
+
+_KEYS = {
+    "pkcs11": """type = "pkcs11"
+module = "<path of the module>"   # the PKCS #11 library of the device
+token = "<label of the token>"
+key_label = "<label of the key>"  # or key_id = "hex", or both
+pin_env = "FILING_GATE_PIN"       # or pin_file = "path"
+""",
+    "aws-kms": """type = "aws-kms"
+region = "<region>"
+key_id = "<key id>"               # id, ARN or alias/...; credentials as the AWS tools find them
+""",
+    "web3signer": """type = "web3signer"
+url = "http://127.0.0.1:9000"     # Web3Signer 25.9 or newer; https unless on this machine
+address = "<address of the key>"
+""",
+}
+
+#: What `[key] type` may be.
+KEY_TYPES = ("keystore", *_KEYS)
 
 
 def config_text(
@@ -23,6 +53,7 @@ def config_text(
     table_channels: Sequence[str],
     notice_channels: Sequence[str],
     password_env: str,
+    key_type: str = "keystore",
 ) -> str:
     """A commented TOML file. Text is written as JSON strings, which TOML reads alike."""
 
@@ -33,6 +64,11 @@ def config_text(
     def listed(codes: Sequence[str]) -> str:
         return json.dumps(list(codes) or [NO_CHANNEL])
 
+    keystore = f"""keystore = "keystore.json"
+password_env = {quoted(password_env)}   # or password_file = "path", or password_prompt = true
+# address = "0x..."            # refused if the key is another
+# A key in a hardware module, AWS KMS or Web3Signer: docs/keys.md
+"""
     return f"""# One operator's node. Paths are relative to this file. No secret stands here, only where it is found.
 name = {quoted(name)}
 
@@ -70,9 +106,7 @@ rpc_url = {quoted(rpc_url)}   # if it holds an access key, write rpc_url_env = "
 # rpc_url_env = "NAME"         # or rpc_url
 
 [key]
-keystore = "keystore.json"
-password_env = {quoted(password_env)}   # or password_file = "path"
-
+{_KEYS.get(key_type, keystore)}
 # An account that brings this node's suspensions on chain. It needs gas and no right; without it anybody may relay them.
 # [relay]
 # keystore = "relay.json"

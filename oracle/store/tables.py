@@ -37,6 +37,7 @@ __all__ = [
     "request_origins",
     "requests",
     "signatures",
+    "signing_claims",
     "transaction_attempts",
     "transactions",
 ]
@@ -268,4 +269,19 @@ idempotency_keys = Table(
     Column("request_id", ForeignKey("requests.id"), nullable=False),
     Column("taken_at", Long, nullable=False),
     Index("idempotency_keys_by_age", "taken_at"),
+)
+
+#: What lets mint and was about to be signed (`signing_guard`). Turn n + 1 for a filing and sequence follows a dead n.
+signing_claims = Table(
+    "signing_claims",
+    metadata,
+    Column("id", Long, primary_key=True),
+    Column("filing", String(66), nullable=False),
+    Column("sequence", Long, nullable=False),
+    Column("turn", Integer, nullable=False),
+    Column("digest", String(66), nullable=False),
+    Column("dead_after", Long, nullable=False),
+    Column("proposal", Text, nullable=False),
+    Column("claimed_at", Long, nullable=False),
+    UniqueConstraint("filing", "sequence", "turn", name="signing_claims_once_a_turn"),
 )

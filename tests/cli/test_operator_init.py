@@ -9,9 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from eth_account import Account
+from eth_account.messages import encode_defunct
 
 from oracle.node.config import CsrcSourceConfig, load_config
 from oracle.signing.keys import load_keystore
+from oracle.store.database import Database
+from oracle.store.signing_guard import SigningGuard
 from tests.cli.command_line import PASSWORD, Answer, gate, program
 
 REGISTRY = "0x" + "12" * 20
@@ -224,3 +228,87 @@ def test_serve__keystore_missing_or_broken__named(made: Path, content: str | Non
     answer = gate("serve", "--config", made)
     assert answer.code == 2
     assert str(keystore) in answer.line
+
+
+PKCS11 = 'type = "pkcs11"\nmodule = "/nowhere.so"\ntoken = "t"\nkey_label = "k"\npin_env = "P"\n'
+KMS = 'type = "aws-kms"\nregion = "cn-north-1"\nkey_id = "alias/k"\n'
+WEB3SIGNER = f'type = "web3signer"\nurl = "http://127.0.0.1:9"\naddress = "{REGISTRY}"\n'
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    (
+        ('type = "paper"\n', "key.type: not one of"),
+        (PKCS11.replace("key_label", "key_lable"), "key.key_lable: unknown key"),
+        (PKCS11.replace('key_label = "k"\n', ""), "key: give key_label, key_id or both"),
+        (PKCS11.replace("pin_env", "pin_file") + 'pin_env = "P"\n', "key: give exactly one of pin_env and pin_file"),
+        (PKCS11 + 'key_id = "xyz"\n', "key.key_id: "),
+        (KMS.replace("cn-north-1", "<region>"), "key.region: "),
+        (KMS + 'endpoint = "http://kms.example"\n', "key.endpoint: must be https; http only to this machine"),
+        (WEB3SIGNER.replace("127.0.0.1", "u:p@127.0.0.1"), "key.url: not a server's address"),
+        (WEB3SIGNER.replace("address", "adress"), "key.address: missing"),
+        ('keystore = "k"\npassword_env = "P"\npassword_prompt = true\n', "key: give exactly one of password_env and"),
+    ),
+)
+def test_config__wrong_key__named_as_it_is_written(made: Path, section: str, expected: str) -> None:
+    text = made.read_text(encoding="utf-8")
+    begin, end = text.index("[key]"), text.index("# An account that brings")
+    made.write_text(text[:begin] + "[key]\n" + section + text[end:], encoding="utf-8")
+    answer = gate("key", "show", "--config", made)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.line.startswith(f"filing-gate: {made}: {expected}")
+
+
+@pytest.mark.parametrize("kind", ("pkcs11", "aws-kms", "web3signer"))
+def test_init__key_elsewhere__config_without_a_keystore_that_is_refused_until_filled_in(
+    tmp_path: Path, kind: str
+) -> None:
+    answer = init(tmp_path / "node", *FULL, "--signer", kind, "--json")
+    assert (answer.code, answer.json["operator"]) == (0, None)
+    assert [path.name for path in (tmp_path / "node").iterdir()] == ["node.toml"]
+    refused = gate("key", "show", "--config", tmp_path / "node" / "node.toml")
+    assert refused.code == 2
+    assert "key" in refused.line
+
+
+def test_key_show__keystore__signs_and_holds_the_address_against_the_expected(made: Path) -> None:
+    shown = gate("key", "show", "--config", made, "--json")
+    assert shown.code == 0
+    found = Account.recover_message(encode_defunct(text=shown.json["text"]), signature=shown.json["signature"])
+    assert (shown.json["type"], shown.json["address"]) == ("keystore", found)
+    made.write_text(
+        made.read_text(encoding="utf-8").replace("[key]\n", f'[key]\naddress = "{REGISTRY}"\n'), encoding="utf-8"
+    )
+    refused = gate("key", "show", "--config", made)
+    assert refused.code == 2
+    assert f"key.address: the key is {found}, not {REGISTRY}" in refused.line
+
+
+def test_key_show__service_not_there__exit_3(made: Path) -> None:
+    text = made.read_text(encoding="utf-8")
+    begin, end = text.index("[key]"), text.index("# An account that brings")
+    made.write_text(text[:begin] + "[key]\n" + WEB3SIGNER + text[end:], encoding="utf-8")
+    for command in (("key", "show"), ("serve",)):
+        answer = gate(*command, "--config", made)
+        assert answer.code == 3
+        assert "http://127.0.0.1:9" in answer.line
+
+
+def test_key_show__password_at_a_terminal_that_is_none__says_so(made: Path) -> None:
+    text = re.sub(r"(?m)^password_env = .*$", "password_prompt = true", made.read_text(encoding="utf-8"), count=1)
+    made.write_text(text, encoding="utf-8")
+    answer = program("key", "show", "--config", made)
+    assert answer.code == 2
+    assert "key.password_prompt: no terminal to ask" in answer.line
+
+
+def test_confirm_restore__only_when_vouched_for(made: Path) -> None:
+    config = load_config(made)
+    database = Database(config.database_url())
+    SigningGuard(database.engine).mark_restored(1_800_000_000)
+    assert gate("key", "confirm-restore", "--config", made).code == 2
+    assert SigningGuard(database.engine).restored_at() == 1_800_000_000
+    vouched = ("key", "confirm-restore", "--nothing-signed-since-the-backup", "--config", made, "--json")
+    assert gate(*vouched).json == {"confirmed": 1_800_000_000, "left": None}
+    assert gate(*vouched).json == {"confirmed": None}
+    database.close()

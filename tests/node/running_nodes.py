@@ -27,8 +27,9 @@ from oracle.node.http_api import create_app
 from oracle.node.published_log import new_log_key, open_log
 from oracle.node.service import Node, make_sources
 from oracle.rules.case import SHANGHAI
-from oracle.signing.keys import KeySigner
+from oracle.signing.keys import KeySigner, Signer
 from oracle.sources import Source
+from oracle.store import tables
 from oracle.store.api_keys import ApiKeys, Scope
 from oracle.store.database import Database
 from tests.anvil import AnvilProcess, start_anvil
@@ -114,7 +115,7 @@ class World:
     nodes: list[ServedNode]
     issuer: NodeAccountSender
     _snapshot: Any = None
-    signers: list[KeySigner] = field(default_factory=list)
+    signers: list[Signer] = field(default_factory=list)
 
     @property
     def registry(self) -> Registry:
@@ -154,8 +155,11 @@ class World:
         self.site.publish_notice(**{**notice, **changes})
 
     def fresh(self) -> None:
-        """Empty the site's publications and undo everything on the chain."""
+        """Empty the site's publications and undo everything on the chain, and what nodes remember to have signed."""
         self.settle()
+        for node in self.nodes:
+            with node.node.database.engine.begin() as connection:
+                connection.execute(tables.signing_claims.delete())
         self.site.set_state(tokenRows=[], notices=[], withdrawals=[], fault=None)
         self.w3.provider.make_request("evm_revert", [self._snapshot])  # type: ignore[arg-type]
         self._snapshot = self.w3.provider.make_request("evm_snapshot", [])["result"]  # type: ignore[arg-type]
@@ -200,19 +204,23 @@ def _config(
 
 @contextmanager
 def running_world(
-    folder: Path, *, declarants: Sequence[dict[str, Any]] = (), sources: Sequence[Source] | None = None
+    folder: Path,
+    *,
+    declarants: Sequence[dict[str, Any]] = (),
+    sources: Sequence[Source] | None = None,
+    first: Signer | None = None,
 ) -> Iterator[World]:
     """A 2-of-3 committee with its nodes running, two tokens deployed, nothing published.
 
     The first node has a relay; `declarants` may declare events at every node. With `sources`, nodes ask those and not
-    the site.
+    the site. `first` signs for the first node instead of a key in memory.
     """
     with ExitStack() as stack:
         anvil = stack.enter_context(start_anvil())
         site = stack.enter_context(CsrcSite(folder / "site.json"))
         w3 = Web3(Web3.HTTPProvider(anvil.url))
         issuer = NodeAccountSender(str(w3.eth.accounts[0]))
-        signers = [KeySigner(bytes([index]) * 32) for index in (1, 2, 3)]
+        signers: list[Signer] = [first or KeySigner(b"\x01" * 32), KeySigner(b"\x02" * 32), KeySigner(b"\x03" * 32)]
         roles = {"admin": issuer.address, "issuer": issuer.address}
         tokens = [
             {"id": ident, "name": ident, "symbol": ident[:4], "decimals": 6, **roles}

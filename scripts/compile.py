@@ -48,6 +48,9 @@ OPTIMIZER: dict[str, Any] = {"enabled": True, "runs": 200}
 VIA_IR = True
 REMAPPINGS = {"@openzeppelin/contracts": "node_modules/@openzeppelin/contracts"}
 
+# What an attacker would write, for `filing-gate rehearse`: kept beside its source.
+PUPPET = "oracle/audit/rehearsal/Puppet.sol"
+
 # The contracts that Python deploys or calls.
 CONTRACTS = ("AssetBackedToken", "FilingRegistry", "TrancheFactory")
 
@@ -236,6 +239,12 @@ def build() -> dict[str, dict[str, Any]]:
     return found
 
 
+def build_puppet() -> str:
+    """The text of Puppet.json: interface and creation code of the rehearsal's attacker."""
+    made = compile_sources(collect_sources([PUPPET]), wanted=[PUPPET])[PUPPET]["Puppet"]
+    return render({"abi": made["abi"], "bytecode": "0x" + made["evm"]["bytecode"]["object"]})
+
+
 def storage_layouts() -> dict[str, dict[str, Any]]:
     """Where the contracts in CONTRACTS keep their state: contract name to the compiler's `storage` and `types`."""
     names, made = compile_project()
@@ -313,11 +322,14 @@ def main(argv: list[str] | None = None) -> int:
         if options.install_native:
             install_native()
         made = build()
+        puppet = build_puppet()
     except CompileError as error:
         print(f"compile: {error}", file=sys.stderr)
         return 2
     if options.check:
         lines = differences(made)
+        if (ROOT / PUPPET).with_suffix(".json").read_text(encoding="utf-8") != puppet:
+            lines.append(f"{PUPPET}: Puppet.json is not what it compiles to")
         for line in lines:
             print(f"compile: {line}", file=sys.stderr)
         if lines:
@@ -327,6 +339,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     if options.layout:
         LAYOUT.write_text(render(storage_layouts()), encoding="utf-8")
+    (ROOT / PUPPET).with_suffix(".json").write_text(puppet, encoding="utf-8")
     for path in write(made):
         name = path.stem
         size = (len(made[name]["deployedBytecode"]) - 2) // 2

@@ -90,8 +90,11 @@ def rehearse(
     head = raw_call(w3, "eth_getBlockByNumber", ["latest", False])
     stage = Stage(w3, deployment)
     found = Rehearsal(deployment.chain_id, stage.registry.address, int(head["number"], 16), str(head["hash"]))
-    with stage.undone():
-        unbroken = _play(stage, found, scenes, progress)
+    try:
+        with stage.undone():
+            unbroken = _play(stage, found, scenes, progress)
+    finally:
+        stage.leave()
     found.rows = stage.rows
     tried = {row.id for row in found.rows}
     for attack, known in ATTACKS.items():

@@ -142,16 +142,18 @@ def compile_sources(
     remappings: Mapping[str, str] = REMAPPINGS,
     *,
     wanted: Iterable[str] = ("*",),
+    quickly: bool = False,
 ) -> dict[str, Any]:
     """The compiler's `contracts` for these sources: source name, contract name, output.
 
-    Only for the sources named by `wanted`: making code of what they import takes most of the time.
+    Only for the sources named by `wanted`: making code of what they import takes most of the time. `quickly`: without
+    the optimizer, code only; it does the same and is larger.
     What was compiled before, from the same text with the same settings, is taken from build/solc-cache/.
     """
-    job = _job(sources, remappings, wanted)
+    job = _job(sources, remappings, wanted, quickly=quickly)
     compiler = find_compiler()
     CACHE.mkdir(parents=True, exist_ok=True)
-    kept = kept_at(sources, remappings, wanted=wanted)
+    kept = _kept(job)
     with kept.with_suffix(".lock").open("w") as lock:
         # Parallel test workers want the same at the same time; one compiles, the others wait.
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -171,19 +173,27 @@ def kept_at(
     folder: Path = CACHE,
 ) -> Path:
     """Where `compile_sources` keeps what it makes of these sources."""
-    job = _job(sources, remappings, wanted)
+    return _kept(_job(sources, remappings, wanted), folder)
+
+
+def _kept(job: Mapping[str, Any], folder: Path = CACHE) -> Path:
     return folder / f"{hashlib.sha256(json.dumps([SOLC_VERSION, job], sort_keys=True).encode()).hexdigest()}.json"
 
 
 def _job(
-    sources: Mapping[str, Mapping[str, str]], remappings: Mapping[str, str], wanted: Iterable[str]
+    sources: Mapping[str, Mapping[str, str]],
+    remappings: Mapping[str, str],
+    wanted: Iterable[str],
+    *,
+    quickly: bool = False,
 ) -> dict[str, Any]:
     evm = ["evm.bytecode.object", "evm.deployedBytecode", "evm.methodIdentifiers"]
-    outputs = ["abi", *evm, "storageLayout", "devdoc", "userdoc"]
+    outputs = ["evm.bytecode.object"] if quickly else ["abi", *evm, "storageLayout", "devdoc", "userdoc"]
+    chosen = settings(remappings) | ({"optimizer": {"enabled": False}, "viaIR": False} if quickly else {})
     return {
         "language": "Solidity",
         "sources": dict(sources),
-        "settings": settings(remappings) | {"outputSelection": {name: {"*": outputs} for name in wanted}},
+        "settings": chosen | {"outputSelection": {name: {"*": outputs} for name in wanted}},
     }
 
 

@@ -27,7 +27,9 @@ __all__ = ["rehearse"]
     help="HTTP address of an Ethereum node; it is only read.",
 )
 @deployment_option
-@click.option("--block", type=click.IntRange(min=0), metavar="N", help="Copy the chain as of this block; else the newest.")
+@click.option(
+    "--block", type=click.IntRange(min=0), metavar="N", help="Copy the chain as of this block; else the newest."
+)
 @click.option(
     "--state",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -283,6 +283,18 @@ class Play:
             done = self.stage.on_token(token.address, self.relay, "setAllowed", listed, True)
             self.stage.control("the allow-list takes a holder", done)
 
+    def opened(self, token: GatedToken) -> bool:
+        """Have a quorum open the token's filing, or a new one; False if its own has come to its end."""
+        filing = self.filing_of(token)
+        if filing is not None:
+            status = self.stage.registry.filing_state(filing).status
+            if status in (OnChainStatus.REVOKED, OnChainStatus.COMPLETED):
+                return False
+            if status is OnChainStatus.SUSPENDED:
+                self.update(filing, OnChainStatus.APPROVED, "resumes")
+        self.approve(filing or filing_named(token.address), token)
+        return True
+
     def filing_of(self, token: GatedToken) -> str | None:
         """The filing that a token belongs to, None if it was never approved."""
         filing = self.stage.registry.tranche_state(token.address).filing

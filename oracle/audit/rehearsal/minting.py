@@ -129,33 +129,40 @@ def consume_past_the_token(play: Play) -> None:
 
 def bypass(play: Play) -> None:
     """New tokens by other ways than the issuer's mint."""
-    for act in (_second_minter, _delegate_calls, _reentrancy, _self_destruct, _initialise, _permit):
+    for token in (play.own[0], *play.tokens):
+        for of_token in (_second_minter, _delegate_calls, _permit):
+            with play.stage.undone():
+                of_token(play, token)
+    for act in (_reentrancy, _self_destruct, _initialise):
         with play.stage.undone():
             act(play)
 
 
-def _second_minter(play: Play) -> None:
-    stage, token = play.stage, play.own[0]
-    play.approve(filing_named("minters"), token)
+def _second_minter(play: Play, token: GatedToken) -> None:
+    stage = play.stage
+    if not play.opened(token):
+        return
+    play.let_hold(token)
     minter, admin = account("second minter"), account("second admin")
     play.grant(token, "ISSUER", minter)
     play.grant(token, "ADMIN", admin)
     stage.control("a second minter mints", play.mint(token, 1, by=minter))
-    stage.attempt("BYPASS-SECOND-MINTER", play.mint(token, ROOM, by=minter))
-    stage.attempt("BYPASS-ADMIN", play.mint(token, 1, by=admin))
+    stage.attempt("BYPASS-SECOND-MINTER", play.mint(token, ROOM, by=minter), token.name)
+    stage.attempt("BYPASS-ADMIN", play.mint(token, 1, by=admin), token.name)
 
 
-def _delegate_calls(play: Play) -> None:
+def _delegate_calls(play: Play, token: GatedToken) -> None:
     stage, master = play.stage, account("attacker")
-    token = play.own[0]
-    play.approve(filing_named("delegates"), token)
+    if not play.opened(token):
+        return
+    play.let_hold(token)
     stage.control("the token itself mints", play.mint(token, 1))
     puppet = Puppet(stage, master)
     # The role is the attacker's to give where it owns the storage: only the gate is left to stop it.
     slot = keccak256(bytes(12) + bytes.fromhex(master[2:]) + keccak256(roles()["ISSUER"] + (5).to_bytes(32, "big")))
     stage.rpc("anvil_setStorageAt", puppet.address, "0x" + slot.hex(), "0x" + (1).to_bytes(32, "big").hex())
     mint = stage.data("AssetBackedToken", "mint", master, 1)
-    stage.attempt("BYPASS-DELEGATE-MINT", puppet.act(Pull(token.address, mint, inside=True)))
+    stage.attempt("BYPASS-DELEGATE-MINT", puppet.act(Pull(token.address, mint, inside=True)), token.name)
     consume = stage.data("FilingRegistry", "consume", 1)
     stage.attempt("BYPASS-DELEGATE-CONSUME", puppet.act(Pull(stage.registry.address, consume, inside=True)))
 
@@ -218,8 +225,8 @@ def _initialise(play: Play) -> None:
             stage.attempt("BYPASS-INITIALISE", stage.send(me, address, data), f"{name} {call}")
 
 
-def _permit(play: Play) -> None:
-    stage, token, owner, spender = play.stage, play.own[0], fresh_key("permit owner"), account("stranger")
+def _permit(play: Play, token: GatedToken) -> None:
+    stage, owner, spender = play.stage, fresh_key("permit owner"), account("stranger")
     separator = bytes.fromhex(
         stage.rpc("eth_call", {"to": token.address, "data": "0x3644e515"}, "latest")[2:]  # DOMAIN_SEPARATOR()
     )
@@ -234,5 +241,5 @@ def _permit(play: Play) -> None:
     forged, good = fresh_key("stranger").sign(digest), owner.sign(digest)
     if len(separator) != 32:
         raise Broken("the token has no domain")
-    stage.attempt("BYPASS-PERMIT", stage.on_token(token.address, spender, "permit", *permit(forged)))
+    stage.attempt("BYPASS-PERMIT", stage.on_token(token.address, spender, "permit", *permit(forged)), token.name)
     stage.control("the owner's own permit", stage.on_token(token.address, spender, "permit", *permit(good)))

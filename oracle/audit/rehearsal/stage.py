@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from typing import Any
+from urllib.parse import urlsplit
 
 from eth_abi.abi import encode
 from eth_utils.abi import collapse_if_tuple
@@ -17,8 +20,9 @@ from oracle.chain.artifacts import abi
 from oracle.chain.deployment import Deployment
 from oracle.chain.registry import Registry
 from oracle.chain.revert import revert_name
-from oracle.chain.rpc import chain_faults, raw_call
+from oracle.chain.rpc import chain_faults
 from oracle.domain.canonical import keccak256
+from oracle.errors import UnreachableError
 from oracle.signing.eip712 import Domain
 
 __all__ = ["PASSED", "Broken", "Outcome", "Row", "Stage", "account", "call_data"]
@@ -28,6 +32,7 @@ PASSED = "accepted"
 #: Enough for any call here and for making a contract; less than the 2**24 that EIP-7825 lets one transaction have.
 _GAS = 12_000_000
 _RICHES = 10**24
+_LOCAL = "the local chain"
 
 
 def account(role: str) -> str:
@@ -106,6 +111,10 @@ class Stage:
         self.registry = Registry(w3, deployment.registry)
         self.domain = Domain(deployment.chain_id, self.registry.address)
         self.rows: list[Row] = []
+        self._before: str | None = None
+        # One connection, without what a general client does for each request: thousands are made.
+        place = urlsplit(str(getattr(w3.provider, "endpoint_uri", "")))
+        self._connection = HTTPConnection(place.hostname or "", place.port, timeout=60)
         self._funded: set[str] = set()
         self.rpc("anvil_autoImpersonateAccount", True)
         # Mined when told to: asked for a receipt too early, a forked chain asks the other one for it.
@@ -113,12 +122,24 @@ class Stage:
 
     def rpc(self, method: str, *values: Any) -> Any:
         """A JSON-RPC call of the local chain."""
-        return raw_call(self.w3, method, list(values))
+        content = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(values)}
+        with chain_faults(_LOCAL):
+            try:
+                self._connection.request("POST", "/", json.dumps(content), {"Content-Type": "application/json"})
+                answer = json.loads(self._connection.getresponse().read())
+            except (OSError, HTTPException) as error:
+                self._connection.close()
+                raise ConnectionError from error
+            if "error" not in answer:
+                return answer["result"]
+        raise UnreachableError(
+            f"{method} failed: {str(answer['error'].get('message', ''))[:200]}", where=_LOCAL, remedy="try again"
+        )
 
     @property
     def now(self) -> int:
         """Time of the newest block."""
-        with chain_faults("the local chain"):
+        with chain_faults(_LOCAL):
             return int(self.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
 
     @contextmanager
@@ -136,6 +157,7 @@ class Stage:
         """Let the local chain go on as usual."""
         self.rpc("evm_setAutomine", True)
         self.rpc("anvil_autoImpersonateAccount", False)
+        self._connection.close()
 
     def forget(self) -> None:
         """Fund everybody anew: the chain was put back."""
@@ -169,7 +191,8 @@ class Stage:
 
     def send(self, sender: str, to: str | None, data: bytes, *, at: int | None = None) -> Outcome:
         """Send a transaction without asking first whether it passes, in a block of time `at` if given."""
-        with chain_faults("the local chain"):
+        with chain_faults(_LOCAL):
+            self._before = str(self.rpc("evm_snapshot"))
             if at is not None:
                 self.rpc("evm_setNextBlockTimestamp", hex(at))
             sent = self._submit(sender, to, data)
@@ -178,7 +201,8 @@ class Stage:
 
     def send_together(self, sender: str, to: str, calls: Sequence[bytes]) -> list[Outcome]:
         """Send several transactions into one block."""
-        with chain_faults("the local chain"):
+        with chain_faults(_LOCAL):
+            self._before = None
             sent = [self._submit(sender, to, data) for data in calls]
             self.rpc("evm_mine")
             done = [self._mined(tx_hash) for tx_hash in sent]
@@ -195,11 +219,18 @@ class Stage:
         return self.send(sender, token, self.data("AssetBackedToken", function, *arguments), at=at)
 
     def attempt(self, attack: str, outcome: Outcome | str, what: str = "", expected: str | None = None) -> None:
-        """Keep what an attack came to: refused only if it gave exactly the expected error."""
+        """Keep what an attack came to: refused only if it gave exactly the expected error.
+
+        One that passed is undone, so that the next ones are tried on the state that they are made for.
+        """
         known = ATTACKS[attack]
         wanted = expected or known.expected
         got = outcome if isinstance(outcome, str) else outcome.got
         verdict = "accepted" if got == PASSED else "otherwise"
+        if verdict == "accepted" and isinstance(outcome, Outcome) and self._before is not None:
+            self.rpc("evm_revert", self._before)
+            self._before = None
+            self._funded.clear()
         if got == wanted:
             verdict = "passed" if wanted == PASSED else "refused"
         self.rows.append(Row(attack, known.attempt + (f": {what}" if what else ""), wanted, got, verdict))

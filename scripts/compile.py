@@ -165,6 +165,11 @@ def compile_sources(
     return contracts
 
 
+def compile_anew(sources: Mapping[str, Mapping[str, str]], *, wanted: Iterable[str]) -> dict[str, Any]:
+    """As `compile_sources`, whatever was compiled before; nothing is kept."""
+    return _run(find_compiler(), _job(sources, REMAPPINGS, wanted))
+
+
 def kept_at(
     sources: Mapping[str, Mapping[str, str]],
     remappings: Mapping[str, str] = REMAPPINGS,

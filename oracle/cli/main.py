@@ -41,7 +41,7 @@ _COMMANDS = {
     "duties": ("duties_commands", "duties", "Reports owed after the approval: list, declare, report, sweep."),
     "audit": ("auditor_commands", "audit", "Recompute everything from the chain and name every deviation."),
     "rehearse": ("rehearse_commands", "rehearse", "Try every forbidden thing on a local copy of the chain."),
-    # "verify-code": ("code_commands", "verify_code", "Compare the deployed code with a build of this source."),
+    "verify-code": ("code_commands", "verify_code", "Compare the deployed code with a build of this source."),
 }
 
 

@@ -121,7 +121,8 @@ def test_restored__no_dump__one_clear_error(content: bytes, tmp_path: Path) -> N
 
 def test_rehearse__control_fails__refusals_are_inconclusive(fresh: World) -> None:
     token = fresh.tokens[0].address
-    fresh.token_call(0, str(fresh.w3.eth.accounts[1]), "revokeRole", keccak256(b"ISSUER_ROLE"), fresh.issuer.address)
+    admin = str(list(fresh.w3.eth.accounts)[1])
+    fresh.token_call(0, admin, "revokeRole", keccak256(b"ISSUER_ROLE"), fresh.issuer.address)
     one = fresh.deployment.model_copy(update={"tokens": [fresh.deployment.token(token)]})
     found = rehearse(fresh.w3, one, scenes=("as-found",))
     assert not found.clean

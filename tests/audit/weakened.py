@@ -252,7 +252,7 @@ WEAKENED: dict[str, Weakness] = {
     "mints without drawing": _token(
         (GATE, "            _registry.consume(value);\n", ""),
         (GATE, "        _registry.consume(total);\n", "        total;\n"),
-        found=("MINT-WITHOUT-APPROVAL", "MINT-OVER-CAP", "MINT-OVER-CAP-BATCH", "MINT-SUSPENDED", "MINT-AFTER-WINDOW"),
+        found=("MINT-OVER-CAP", "MINT-OVER-CAP-BATCH", "MINT-SUSPENDED", "MINT-AFTER-WINDOW", "MINT-BEFORE-WINDOW"),
         scenes=("mint",),
     ),
     "a batch draws nothing": _token(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import socket
 import subprocess
@@ -14,7 +15,8 @@ from oracle.audit import source_build
 from oracle.audit.code_check import _METADATA, check_code
 from oracle.audit.source_build import build_from_source, standard_json
 from oracle.chain.artifacts import artifact
-from scripts.compile import compile_project, find_compiler
+from oracle.chain.deployment import save_deployment
+from scripts.compile import CACHE, compile_project, find_compiler
 from tests.cli.command_line import gate
 from tests.cli.deployed_gate import DeployedGate
 
@@ -36,19 +38,21 @@ def test_rehearse__sound_deployment__exit_0_and_every_row_as_expected(chain: Dep
     assert chain.rpc("eth_getBlockByNumber", "latest", False) == before
 
 
-def test_rehearse__weak_token__exit_1_and_named(chain: DeployedGate) -> None:
+def test_rehearse__weak_token__exit_1_and_named(chain: DeployedGate, tmp_path: Path) -> None:
     """A token whose every call passes and changes nothing has no gate."""
-    senior = chain.deployment.token("senior").address
-    # Answers 1 to whatever it is asked, which its decimals are not but its mint takes.
-    chain.rpc("anvil_setCode", senior, "0x600160005260206000f3")
-    answer = gate("rehearse", *chain.at, "--json")
-    assert answer.code == 1
-    bad = {row["id"] for row in answer.json["rows"] if row["verdict"] == "accepted"}
-    assert {"ENTRY-TOKEN", "BYPASS-INITIALISE"} <= bad
-    shown = gate("rehearse", *chain.at, "--block", "0")
+    token = chain.deployment.token("senior")
+    save_deployment(chain.deployment.model_copy(update={"tokens": [token]}), tmp_path / "one.json")
+    at = ("--rpc", chain.url, "--deployment", tmp_path / "one.json")
+    shown = gate("rehearse", *at, "--block", "0")
     # There is no registry yet in block 0.
     assert shown.code == 2
     assert chain.deployment.registry in shown.err
+    # Answers 1 to whatever it is asked, which its decimals are not but its mint takes.
+    chain.rpc("anvil_setCode", token.address, "0x600160005260206000f3")
+    answer = gate("rehearse", *at, "--json")
+    assert answer.code == 1
+    bad = {row["id"] for row in answer.json["rows"] if row["verdict"] == "accepted"}
+    assert {"ENTRY-TOKEN", "BYPASS-INITIALISE"} <= bad
 
 
 def test_verify_code__sound__all_match_and_adapters_are_asked_for(chain: DeployedGate, tmp_path: Path) -> None:
@@ -151,11 +155,12 @@ def test_verify_code__proxy_by_its_slot__is_named(chain: DeployedGate) -> None:
 
 def test_standard_json__compiled__gives_the_same_code_and_metadata() -> None:
     text = standard_json("GatedMinter")
-    compiler = find_compiler()
-    done = subprocess.run(
-        [str(compiler), "--standard-json"], input=text, capture_output=True, text=True, check=True, timeout=100
-    )
-    (made,) = json.loads(done.stdout)["contracts"]["contracts/adapters/GatedMinter.sol"].values()
+    kept = CACHE / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
+    if not kept.is_file():
+        compiler = [str(find_compiler()), "--standard-json"]
+        done = subprocess.run(compiler, input=text, capture_output=True, text=True, check=True, timeout=100)
+        kept.write_text(done.stdout, encoding="utf-8")
+    (made,) = json.loads(kept.read_text(encoding="utf-8"))["contracts"]["contracts/adapters/GatedMinter.sol"].values()
     _, project = compile_project()
     ours = project["contracts/adapters/GatedMinter.sol"]["GatedMinter"]["evm"]
     assert made["evm"]["bytecode"]["object"] == ours["bytecode"]["object"]

@@ -112,7 +112,9 @@ def sign_what_is_no_quorum(play: Play) -> None:
     """Each set of signatures on an approval, a batch of approvals, and an update; and single ones on a suspension."""
     stage, token = play.stage, play.own[0]
     filing = filing_named("signatures")
-    new = play.approval(filing, token)
+
+    def new() -> Message:
+        return play.approval(filing, token)
 
     def batch(message: Message, signed: Signed) -> Outcome:
         assert isinstance(message, FilingApproval)  # noqa: S101 - for the type checker; set four lines below
@@ -121,12 +123,12 @@ def sign_what_is_no_quorum(play: Play) -> None:
     _sets(play, "approve", new, play.submit)
     _sets(play, "approveBatch", new, batch)
     play.approve(filing, token)
-    _sets(play, "update", play.change(filing, OnChainStatus.REVOKED), play.submit)
+    _sets(play, "update", lambda: play.change(filing, OnChainStatus.REVOKED), play.submit)
     _suspensions(play, filing)
 
 
-def _sets(play: Play, what: str, message: Message, submit: Callable[[Message, Signed], Outcome]) -> None:
-    stage, committee = play.stage, play.committee
+def _sets(play: Play, what: str, make: Callable[[], Message], submit: Callable[[Message, Signed], Outcome]) -> None:
+    stage, committee, message = play.stage, play.committee, make()
     count = committee.threshold
     good = committee.signed(message, committee.keys)
     stranger = fresh_key("stranger")
@@ -158,24 +160,27 @@ def _sets(play: Play, what: str, message: Message, submit: Callable[[Message, Si
     with stage.undone():
         stage.control(f"{what} with a quorum's signatures", submit(message, good[:count]))
     with stage.undone():
-        _retired(play, what, message, submit)
+        _retired(play, what, make, submit)
 
 
-def _retired(play: Play, what: str, message: Message, submit: Callable[[Message, Signed], Outcome]) -> None:
+def _retired(play: Play, what: str, make: Callable[[], Message], submit: Callable[[Message, Signed], Outcome]) -> None:
     """Signatures of an operator who is gone, or whose seat another one has."""
+    message = make()
     stage, committee, owner = play.stage, play.committee, play.stage.registry.owner()
     count, leaving = committee.threshold, committee.keys[0]
     with stage.undone():
         signed = committee.signed(message, committee.keys[:count])
         stage.control("the owner removes an operator", stage.on_registry(owner, "removeOperator", leaving.address))
         stage.attempt("SIGN-REMOVED", submit(message, signed), what)
-    if not stage.registry.retention() or stage.registry.rotation_delay() > stage.registry.max_validity() // 4:
+    if stage.registry.retention() < 60:
         return
     successor = fresh_key("successor")
     stage.on_registry(owner, "announceOperator", successor.address, leaving.address)
     stage.travel(stage.now + stage.registry.rotation_delay())
     done = stage.on_registry(owner, "applyOperator", successor.address, leaving.address)
     stage.control("the owner replaces an operator", done)
+    # Days later: made anew, so that its window is still to come.
+    message = make()
     pair = sorted([successor, leaving, *committee.keys[1 : count - 1]], key=lambda key: int(key.address, 16))
     stage.attempt("SIGN-SEAT-TWICE", submit(message, committee.signed(message, pair)), what)
 

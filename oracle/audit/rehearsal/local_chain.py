@@ -98,7 +98,8 @@ def forked(url: str, block: int | None = None) -> Iterator[Web3]:
         newest = int(raw_call(given, "eth_blockNumber", []), 16)
     if block is not None and block > newest:
         raise InputError(f"the chain's newest block is {newest}", where="--block", remedy="name that or an older one")
-    with read_only(url) as door, _running("--fork-url", door.url, "--fork-block-number", str(block or newest)) as w3:
+    of = str(newest if block is None else block)
+    with read_only(url) as door, _running("--fork-url", door.url, "--fork-block-number", of) as w3:
         try:
             yield w3
         except UnreachableError as error:

@@ -31,7 +31,7 @@ _BY_OCCASION = {
     "FOUND-REPLAY-LAST": "no message found on the chain is a filing's newest",
     "FOUND-REPLAY-OTHER-FILING": "no approval found on the chain could still be used",
     "FOUND-REPLAY-OTHER-CONTRACT": "no approval found on the chain could still be used",
-    "SIGN-SEAT-TWICE": "replaced operators are not retained, or the delay is longer than a message stays good",
+    "SIGN-SEAT-TWICE": "replaced operators are not retained",
     "COMMITTEE-BEFORE-DELAY": "there is no delay",
     "COMMITTEE-REPLACE-BEFORE-DELAY": "there is no delay",
     "COMMITTEE-THRESHOLD-BEFORE-DELAY": "there is no delay",

@@ -48,6 +48,9 @@ OPTIMIZER: dict[str, Any] = {"enabled": True, "runs": 200}
 VIA_IR = True
 REMAPPINGS = {"@openzeppelin/contracts": "node_modules/@openzeppelin/contracts"}
 
+# What an attacker would write, for `filing-gate rehearse`: kept beside its source.
+PUPPET = "oracle/audit/rehearsal/Puppet.sol"
+
 # The contracts that Python deploys or calls.
 CONTRACTS = ("AssetBackedToken", "FilingRegistry", "TrancheFactory")
 
@@ -139,16 +142,18 @@ def compile_sources(
     remappings: Mapping[str, str] = REMAPPINGS,
     *,
     wanted: Iterable[str] = ("*",),
+    quickly: bool = False,
 ) -> dict[str, Any]:
     """The compiler's `contracts` for these sources: source name, contract name, output.
 
-    Only for the sources named by `wanted`: making code of what they import takes most of the time.
+    Only for the sources named by `wanted`: making code of what they import takes most of the time. `quickly`: without
+    the optimizer, code only; it does the same and is larger.
     What was compiled before, from the same text with the same settings, is taken from build/solc-cache/.
     """
-    job = _job(sources, remappings, wanted)
+    job = _job(sources, remappings, wanted, quickly=quickly)
     compiler = find_compiler()
     CACHE.mkdir(parents=True, exist_ok=True)
-    kept = kept_at(sources, remappings, wanted=wanted)
+    kept = _kept(job)
     with kept.with_suffix(".lock").open("w") as lock:
         # Parallel test workers want the same at the same time; one compiles, the others wait.
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -160,6 +165,11 @@ def compile_sources(
     return contracts
 
 
+def compile_anew(sources: Mapping[str, Mapping[str, str]], *, wanted: Iterable[str]) -> dict[str, Any]:
+    """As `compile_sources`, whatever was compiled before; nothing is kept."""
+    return _run(find_compiler(), _job(sources, REMAPPINGS, wanted))
+
+
 def kept_at(
     sources: Mapping[str, Mapping[str, str]],
     remappings: Mapping[str, str] = REMAPPINGS,
@@ -168,19 +178,27 @@ def kept_at(
     folder: Path = CACHE,
 ) -> Path:
     """Where `compile_sources` keeps what it makes of these sources."""
-    job = _job(sources, remappings, wanted)
+    return _kept(_job(sources, remappings, wanted), folder)
+
+
+def _kept(job: Mapping[str, Any], folder: Path = CACHE) -> Path:
     return folder / f"{hashlib.sha256(json.dumps([SOLC_VERSION, job], sort_keys=True).encode()).hexdigest()}.json"
 
 
 def _job(
-    sources: Mapping[str, Mapping[str, str]], remappings: Mapping[str, str], wanted: Iterable[str]
+    sources: Mapping[str, Mapping[str, str]],
+    remappings: Mapping[str, str],
+    wanted: Iterable[str],
+    *,
+    quickly: bool = False,
 ) -> dict[str, Any]:
     evm = ["evm.bytecode.object", "evm.deployedBytecode", "evm.methodIdentifiers"]
-    outputs = ["abi", *evm, "storageLayout", "devdoc", "userdoc"]
+    outputs = ["evm.bytecode.object"] if quickly else ["abi", *evm, "storageLayout", "devdoc", "userdoc"]
+    chosen = settings(remappings) | ({"optimizer": {"enabled": False}, "viaIR": False} if quickly else {})
     return {
         "language": "Solidity",
         "sources": dict(sources),
-        "settings": settings(remappings) | {"outputSelection": {name: {"*": outputs} for name in wanted}},
+        "settings": chosen | {"outputSelection": {name: {"*": outputs} for name in wanted}},
     }
 
 
@@ -234,6 +252,12 @@ def build() -> dict[str, dict[str, Any]]:
     if missing:
         raise CompileError(f"no such contract in contracts/: {', '.join(missing)}")
     return found
+
+
+def build_puppet() -> str:
+    """The text of Puppet.json: interface and creation code of the rehearsal's attacker."""
+    made = compile_sources(collect_sources([PUPPET]), wanted=[PUPPET])[PUPPET]["Puppet"]
+    return render({"abi": made["abi"], "bytecode": "0x" + made["evm"]["bytecode"]["object"]})
 
 
 def storage_layouts() -> dict[str, dict[str, Any]]:
@@ -313,11 +337,14 @@ def main(argv: list[str] | None = None) -> int:
         if options.install_native:
             install_native()
         made = build()
+        puppet = build_puppet()
     except CompileError as error:
         print(f"compile: {error}", file=sys.stderr)
         return 2
     if options.check:
         lines = differences(made)
+        if (ROOT / PUPPET).with_suffix(".json").read_text(encoding="utf-8") != puppet:
+            lines.append(f"{PUPPET}: Puppet.json is not what it compiles to")
         for line in lines:
             print(f"compile: {line}", file=sys.stderr)
         if lines:
@@ -327,6 +354,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     if options.layout:
         LAYOUT.write_text(render(storage_layouts()), encoding="utf-8")
+    (ROOT / PUPPET).with_suffix(".json").write_text(puppet, encoding="utf-8")
     for path in write(made):
         name = path.stem
         size = (len(made[name]["deployedBytecode"]) - 2) // 2

@@ -14,13 +14,17 @@ from eth_utils.address import to_checksum_address
 from oracle.chain.artifacts import abi
 from oracle.domain.canonical import keccak256
 
-__all__ = ["explain_revert", "explain_selector"]
+__all__ = ["explain_revert", "explain_selector", "revert_name"]
 
 _CONTRACTS = ("FilingRegistry", "AssetBackedToken", "TrancheFactory")
 
 #: First second of the year 10000, which a calendar date can't show.
 _END_OF_CALENDAR = 253_402_300_800
 _TIMES = ("validAfter", "validUntil", "timestamp", "latest", "readyAt")
+
+#: Selectors of Solidity's own `Error(string)` and `Panic(uint256)`.
+_ERROR = bytes.fromhex("08c379a0")
+_PANIC = bytes.fromhex("4e487b71")
 
 _REMEDIES = {
     "TokenNotApproved": "no approval names this token: collect one with `filing-gate approve`",
@@ -58,6 +62,23 @@ def explain_selector(selector: bytes) -> str:
     return str(entry["name"]) if entry else "0x" + selector.hex()
 
 
+def revert_name(data: bytes) -> str:
+    """The error in revert data by its name alone: a custom error's, `Error("…")`, `Panic(0x…)`.
+
+    `0x…` for a selector that no contract here has, `no reason` for no data. Text is cut to 80 characters.
+    """
+    if not data:
+        return "no reason"
+    try:
+        if data[:4] == _ERROR:
+            return f"Error({decode(['string'], data[4:])[0][:80]!a})"
+        if data[:4] == _PANIC:
+            return f"Panic({decode(['uint256'], data[4:])[0]:#x})"
+    except (DecodingError, UnicodeDecodeError):
+        return "0x" + data[:4].hex()
+    return explain_selector(data[:4])
+
+
 def _shown(entry: dict[str, Any], value: Any) -> str:
     if entry["type"] == "address":
         return str(to_checksum_address(value))
@@ -79,9 +100,9 @@ def explain_revert(data: bytes | str | None) -> str:
     if not raw:
         return "reverted without a reason"
     entry = _errors().get(raw[:4])
-    if raw[:4] == bytes.fromhex("08c379a0"):
+    if raw[:4] == _ERROR:
         entry = {"name": "Error", "inputs": [{"name": "message", "type": "string"}]}
-    elif raw[:4] == bytes.fromhex("4e487b71"):
+    elif raw[:4] == _PANIC:
         entry = {"name": "Panic", "inputs": [{"name": "code", "type": "uint256"}]}
     if entry is None:
         return f"reverted with unknown data 0x{raw.hex()[:200]}"

@@ -39,6 +39,7 @@ __all__ = [
     "read_bytes",
     "read_dossier",
     "url_without_secret",
+    "rpc_callback",
     "rpc_option",
     "rpcs_option",
     "sender_of",
@@ -75,8 +76,9 @@ def url_without_secret(text: str, where: str, remedy: str) -> str:
     return text
 
 
-def _rpc(_: click.Context, parameter: click.Parameter, value: str) -> str:
-    return _http_url(value, f"--{parameter.name}")
+def rpc_callback(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """What an option that takes a node's address checks; None where it may be left out."""
+    return None if value is None else _http_url(value, f"--{parameter.name}")
 
 
 def _nodes(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -86,7 +88,7 @@ def _nodes(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tu
 rpc_option = click.option(
     "--rpc",
     required=True,
-    callback=_rpc,
+    callback=rpc_callback,
     envvar="FILING_GATE_RPC",
     show_envvar=True,
     metavar="URL",

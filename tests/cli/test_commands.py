@@ -60,6 +60,8 @@ COMMANDS = {
     "duties report": ("NUMBER", "--kind", "--reported-on", "--evidence", "--node", "--keystore", "--json"),
     "duties sweep": ("--config", "--json"),
     "audit": ("--rpc", "--deployment", "--json"),
+    "rehearse": ("--rpc", "--deployment", "--block", "--state", "--json"),
+    "verify-code": ("--rpc", "--deployment", "--adapter", "--artifacts", "--fresh", "--standard-json", "--json"),
 }
 
 

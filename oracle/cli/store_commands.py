@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -114,8 +115,12 @@ def restore(ctx: click.Context, file: Path, config: Path, as_json: bool) -> None
     from oracle.store.backup import restore as put_back
 
     settings = load_config(config)
-    put_back(settings.database_url(), file)
+    put_back(settings.database_url(), file, int(time.time()))
     progress(f"restored from {file}; now it is proven")
+    progress(
+        "for one window from now on the node signs no new approval or renewal, as it can't know what it signed after "
+        "the backup; see `filing-gate key confirm-restore`"
+    )
     proof = _proof(settings)
     emit(as_json, {"restored": str(file), **proof.as_json()}, _lines(proof))
     if not proof.clean:

@@ -19,6 +19,7 @@ from sqlalchemy import URL, inspect
 from oracle.errors import FilingGateError, InputError, UnreachableError
 from oracle.store.engine import make_engine, parse_url, shown
 from oracle.store.schema import HEAD, version_of
+from oracle.store.signing_guard import SigningGuard
 
 __all__ = ["back_up", "check_backup", "restore"]
 
@@ -50,7 +51,8 @@ def back_up(url: str, file: Path) -> int:
     except FileExistsError:
         raise InputError("the file is there already", where=str(file), remedy="choose another name") from None
     finally:
-        part.unlink(missing_ok=True)
+        for leftover in (part, Path(f"{part}-wal"), Path(f"{part}-shm")):
+            leftover.unlink(missing_ok=True)
     _flush(file.parent)
     return file.stat().st_size
 
@@ -119,15 +121,16 @@ def _check_sqlite(file: Path) -> None:
         )
 
 
-def restore(url: str, file: Path) -> None:
+def restore(url: str, file: Path, at: int) -> None:
     """Put a backup into an empty or absent database; every other is refused, and nothing is changed then.
 
-    Errors as `check_backup`; InputError if the database holds anything.
+    The database then says that it was restored `at` (seconds since 1970), which binds the signing guard. Errors as
+    `check_backup`; InputError if the database holds anything.
     """
     parsed = parse_url(url)
     check_backup(file, parsed)
     if parsed.get_backend_name() == "sqlite":
-        _restore_sqlite(Path(str(parsed.database)), file)
+        _restore_sqlite(Path(str(parsed.database)), file, at)
         return
     engine = make_engine(parsed)
     try:
@@ -149,6 +152,15 @@ def restore(url: str, file: Path) -> None:
         str(file),
         connected=False,
     )
+    _mark(parsed, at)
+
+
+def _mark(parsed: URL, at: int) -> None:
+    engine = make_engine(parsed)
+    try:
+        SigningGuard(engine).mark_restored(at)
+    finally:
+        engine.dispose()
 
 
 def _taken(where: str, version: str | None) -> InputError:
@@ -158,7 +170,7 @@ def _taken(where: str, version: str | None) -> InputError:
     )
 
 
-def _restore_sqlite(database: Path, file: Path) -> None:
+def _restore_sqlite(database: Path, file: Path, at: int) -> None:
     for leftover in (Path(f"{database}-wal"), Path(f"{database}-journal")):
         # SQLite would play it into the restored file.
         if leftover.exists() and not database.exists():
@@ -178,6 +190,10 @@ def _restore_sqlite(database: Path, file: Path) -> None:
     try:
         shutil.copyfile(file, part)
         part.chmod(0o600)
+        # Before it takes the database's name: no moment of a crash leaves a restored database that does not say so.
+        _mark(parse_url(f"sqlite:///{part.resolve()}"), at)
+        with closing(sqlite3.connect(part)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         _flush(part)
         if database.exists():
             part.replace(database)
@@ -186,7 +202,8 @@ def _restore_sqlite(database: Path, file: Path) -> None:
     except FileExistsError:
         raise _taken(str(database), None) from None
     finally:
-        part.unlink(missing_ok=True)
+        for leftover in (part, Path(f"{part}-wal"), Path(f"{part}-shm")):
+            leftover.unlink(missing_ok=True)
     _flush(database.parent)
 
 

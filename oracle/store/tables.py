@@ -55,6 +55,11 @@ APPEND_ONLY = (
     "decision_records",
     "signatures",
     "filing_events",
+    "log_leaves",
+    "log_nodes",
+    "log_checkpoints",
+    "signing_claims",
+    "request_origins",
 )
 
 metadata = MetaData()

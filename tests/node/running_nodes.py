@@ -36,6 +36,7 @@ from tests.anvil import AnvilProcess, start_anvil
 from tests.samples.dossier import ENTITY_NAME, NUMBER, sample_dossier
 from tests.standin.csrc_content import TOKEN_NOTICES, TOKEN_TABLE
 from tests.standin.csrc_site import CsrcSite
+from tests.store.tampering import unprotected
 
 AMOUNT = "100000000"
 UNITS = 1_000_000
@@ -158,7 +159,7 @@ class World:
         """Empty the site's publications and undo everything on the chain, and what nodes remember to have signed."""
         self.settle()
         for node in self.nodes:
-            with node.node.database.engine.begin() as connection:
+            with unprotected(node.node.database, "signing_claims") as connection:
                 connection.execute(tables.signing_claims.delete())
         self.site.set_state(tokenRows=[], notices=[], withdrawals=[], fault=None)
         self.w3.provider.make_request("evm_revert", [self._snapshot])  # type: ignore[arg-type]

@@ -92,6 +92,7 @@ def audit_chain(
                 remedy="name a node of the deployment's chain",
             )
     report.last_block, report.last_block_hash = reader.last, reader.last_hash
+    report.last_block_time = reader.time_of(reader.last)
     registry = Registry(nodes[0], deployment.registry)
     return _Audit(reader, registry.address, deployment, report, progress, advanced, resume).run()
 

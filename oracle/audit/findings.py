@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from oracle import __version__
+
 __all__ = ["FINDINGS", "AuditFinding", "AuditReport"]
 
 #: Every deviation that can be named: id -> (severity, what it means). Ids never change their meaning.
@@ -97,6 +99,8 @@ class AuditReport:
     filings: list[dict[str, Any]] = field(default_factory=list)
     tokens: list[dict[str, Any]] = field(default_factory=list)
     last_block_hash: str | None = None
+    #: Time of the last block, seconds since 1970: what the report calls "now".
+    last_block_time: int = 0
     committee: dict[str, Any] = field(default_factory=dict)
     #: Calls that need a right, as their events tell, and how many more there were than are listed.
     privileged: list[dict[str, Any]] = field(default_factory=list)
@@ -120,6 +124,8 @@ class AuditReport:
             "firstBlock": self.first_block,
             "lastBlock": self.last_block,
             "lastBlockHash": self.last_block_hash,
+            "lastBlockTime": self.last_block_time,
+            "software": f"filing-gate/{__version__}",
             "clean": self.clean,
             "checks": self.checks,
             "committee": self.committee,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from oracle.cli.options import deployment_of, deployment_option, rpcs_option
-from oracle.cli.output import emit, json_option, progress, table
+from oracle.cli.output import emit, json_option, json_text, progress, table
+from oracle.errors import InputError
 
 if TYPE_CHECKING:
     from oracle.audit.chain_audit import Progress
@@ -33,6 +35,49 @@ def replaying() -> Iterator[Callable[[Progress], None]]:
             bar.update(far.block - far.first - bar.pos)
 
         yield advance
+
+
+def _writer(
+    reports: Sequence[Path], sign_key: Path | None, deployment: Path | None
+) -> Callable[[dict[str, Any]], list[Path]]:
+    """Writes the reports that are asked for. What can't be written is said before the audit begins."""
+    from oracle.audit.statement import load_signing_key
+
+    for path in reports:
+        if path.suffix not in (".html", ".json"):
+            raise InputError("neither .html nor .json", where=f"--report {path}", remedy="name the file so")
+        if not path.parent.is_dir():
+            raise InputError("no such folder", where=f"--report {path}", remedy="make it first")
+    if sign_key is not None and not any(path.suffix == ".json" for path in reports):
+        raise InputError("nothing to sign", where="--sign-key", remedy="add --report FILE.json")
+    key = load_signing_key(sign_key) if sign_key is not None else None
+
+    def write(content: dict[str, Any]) -> list[Path]:
+        from oracle.audit.report_html import report_html
+        from oracle.audit.statement import signed_statement
+
+        file = deployment or Path("deployments") / f"{content['chainId']}.json"
+        command = f"filing-gate audit --rpc URL --deployment {file}"
+        made: list[tuple[Path, bytes]] = []
+        for path in reports:
+            if path.suffix == ".html":
+                made.append((path, report_html(content, command=command).encode()))
+            else:
+                data = json_text(content).encode()
+                made.append((path, data))
+                if key is not None:
+                    envelope = json.dumps(signed_statement(data, key), indent=1).encode()
+                    made.append((path.with_name(path.name + ".dsse"), envelope))
+        for path, data in made:
+            try:
+                path.write_bytes(data)
+            except OSError as error:
+                raise InputError(
+                    f"cannot be written: {error.strerror}", where=str(path), remedy="choose another file"
+                ) from None
+        return [path for path, _ in made]
+
+    return write
 
 
 def _rights(report: dict[str, Any]) -> list[str]:
@@ -57,10 +102,30 @@ def _rights(report: dict[str, Any]) -> list[str]:
     metavar="FILE",
     help="Keep what was replayed in FILE, and go on from there if it exists.",
 )
+@click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the report to FILE: a page (.html) or JSON (.json). Give it once for each.",
+)
+@click.option(
+    "--sign-key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Sign the JSON report with this Ed25519 key (PEM): writes FILE.json.dsse beside it.",
+)
 @json_option
 @click.pass_context
 def audit(
-    ctx: click.Context, rpcs: tuple[str, ...], deployment: Path | None, resume: Path | None, as_json: bool
+    ctx: click.Context,
+    rpcs: tuple[str, ...],
+    deployment: Path | None,
+    resume: Path | None,
+    reports: tuple[Path, ...],
+    sign_key: Path | None,
+    as_json: bool,
 ) -> None:
     """Replay registry and tokens from the chain, recover every signature, recompute totals, compare with the state.
 
@@ -70,6 +135,7 @@ def audit(
     from oracle.audit.chain_audit import audit_chain
     from oracle.chain.rpc import connect
 
+    write = _writer(reports, sign_key, deployment)
     nodes = [connect(rpc) for rpc in rpcs]
     with replaying() as advanced:
         report = audit_chain(nodes, deployment_of(deployment, nodes[0]), progress, resume=resume, advanced=advanced)
@@ -88,6 +154,7 @@ def audit(
         )
         lines.append(f"  expected {finding.expected}; found {finding.found}")
     lines += _rights(report.as_json())
+    lines += [f"written {path}" for path in write(report.as_json())]
     lines.append("clean: no deviation" if report.clean else f"{len(report.findings)} deviations")
     emit(as_json, report.as_json(), lines)
     if not report.clean:

@@ -1,0 +1,144 @@
+"""One filing's life as an SVG picture: its windows, what stopped it, and what was minted against each cap.
+
+Pure and deterministic: numbers of the report's JSON in, text out. Every text from outside is escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from html import escape
+from typing import Any
+
+__all__ = ["filing_picture"]
+
+_WIDTH = 960
+_LEFT, _RIGHT = 150, 20
+_ROW = 46
+_TOP = 34
+
+#: Kind of a change -> (class of its mark, letter in it).
+_MARKS = {
+    "APPROVED": ("ok", "A"),
+    "RENEWED": ("ok", "R"),
+    "SUSPENDED": ("stop", "S"),
+    "REVOKED": ("end", "X"),
+    "COMPLETED": ("end", "C"),
+}
+
+
+def filing_picture(filing: Mapping[str, Any], tokens: Sequence[Mapping[str, Any]], first: int, last: int) -> str:
+    """The picture of a row of `filings` with its rows of `tokens`; first, last: the time it shows, in seconds."""
+    changes = filing["changes"]
+    last = max(last, first + 1)
+    span = last - first
+
+    def at(moment: int) -> float:
+        inside = min(max(moment, first), last)
+        return round(_LEFT + (inside - first) / span * (_WIDTH - _LEFT - _RIGHT), 1)
+
+    height = _TOP + _ROW * (1 + len(tokens)) + 26
+    parts = [
+        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" class="life" xmlns="http://www.w3.org/2000/svg">',
+        f"<title>{escape(_spoken(filing, tokens))}</title>",
+    ]
+    bottom = height - 26
+    for number in range(5):
+        moment = first + span * number // 4
+        x = at(moment)
+        anchor = "end" if number == 4 else "middle"
+        parts.append(f'<line class="grid" x1="{x}" x2="{x}" y1="{_TOP - 8}" y2="{bottom}"/>')
+        parts.append(f'<text class="tick" x="{x}" y="{bottom + 16}" text-anchor="{anchor}">{_day(moment)}</text>')
+    parts.append(f'<text x="4" y="{_TOP + 16}">window</text>')
+    parts += _windows(changes, at, last)
+    for change in changes:
+        mark, letter = _MARKS.get(change["kind"], ("end", "?"))
+        x = at(change["time"])
+        title = (
+            f"{change['kind']} {_moment(change['time'])} UTC, sequence {change['sequence']}, block {change['block']}"
+        )
+        if change.get("reason"):
+            title += f": {change['reason']}"
+        parts.append(
+            f'<g class="{mark}"><title>{escape(title)}</title><circle cx="{x}" cy="{_TOP - 14}" r="8"/>'
+            f'<text class="letter" x="{x}" y="{_TOP - 10}" text-anchor="middle">{letter}</text></g>'
+        )
+    for number, token in enumerate(tokens):
+        parts += _issued(token, _TOP + _ROW * (1 + number), at, last, _caps(changes, token["token"]))
+    return "".join([*parts, "</svg>"])
+
+
+def _windows(changes: Sequence[Mapping[str, Any]], at: Any, last: int) -> list[str]:
+    """A bar for each stretch of time in which minting was allowed."""
+    parts = []
+    for index, change in enumerate(changes):
+        if "validUntil" not in change or change["kind"] not in ("APPROVED", "RENEWED"):
+            continue
+        start = max(change["time"], change.get("validAfter", 0))
+        next_change = changes[index + 1]["time"] if index + 1 < len(changes) else last
+        end = min(change["validUntil"], next_change, last)
+        if end > start:
+            x, width = at(start), max(at(end) - at(start), 1.0)
+            title = f"may mint from {_moment(start)} to {_moment(end)} UTC"
+            parts.append(
+                f'<rect class="open" x="{x}" y="{_TOP}" width="{round(width, 1)}" height="22">'
+                f"<title>{title}</title></rect>"
+            )
+    return parts
+
+
+def _caps(changes: Sequence[Mapping[str, Any]], token: str) -> list[tuple[int, int]]:
+    return [
+        (change["time"], int(tranche["cap"]))
+        for change in changes
+        for tranche in change.get("tranches", [])
+        if tranche["token"].lower() == token.lower()
+    ]
+
+
+def _issued(token: Mapping[str, Any], top: int, at: Any, last: int, caps: Sequence[tuple[int, int]]) -> list[str]:
+    """The cap and what was issued, as steps over time."""
+    mints = [(moment, int(amount)) for moment, amount in token["mints"]]
+    most = max([1, *(cap for _, cap in caps), *(amount for _, amount in mints)])
+    base, tall = top + 32, 28
+
+    def steps(points: Sequence[tuple[int, int]]) -> str:
+        x, path = None, ""
+        for moment, value in points:
+            y = round(base - value / most * tall, 1)
+            path += f"M{at(moment)},{base}V{y}" if x is None else f"H{at(moment)}V{y}"
+            x = at(moment)
+        return path + (f"H{at(last)}" if points else "")
+
+    name = escape(f"{token['token'][:8]}…{token['token'][-4:]}")
+    title = escape(f"{token['token']}: {token['issued']} of {token['cap']} base units issued, {token['burned']} burned")
+    return [
+        f'<g><title>{title}</title><text x="4" y="{top + 20}">{name}</text>',
+        f'<text class="tick" x="4" y="{top + 34}">{_share(int(token["issued"]), int(token["cap"]))}</text>',
+        f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{base}" y2="{base}"/>',
+        f'<path class="cap" d="{steps(caps)}"/><path class="issued" d="{steps(mints)}"/></g>',
+    ]
+
+
+def _share(issued: int, cap: int) -> str:
+    return f"{issued * 1000 // cap / 10:g} % of its cap" if cap else "no cap"
+
+
+def _spoken(filing: Mapping[str, Any], tokens: Sequence[Mapping[str, Any]]) -> str:
+    kinds = [change["kind"] for change in filing["changes"]]
+    return (
+        f"Filing {filing['filing']}: now {filing['status']}; "
+        + ", ".join(f"{kinds.count(kind)} × {kind.lower()}" for kind in _MARKS if kind in kinds)
+        + f"; {len(tokens)} tokens"
+    )
+
+
+def _day(moment: int) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d")
+
+
+def _moment(moment: int) -> str:
+    try:
+        return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    except (OverflowError, ValueError, OSError):
+        return str(moment)

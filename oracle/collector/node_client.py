@@ -28,7 +28,7 @@ class NodeReply:
 class NodeClient:
     """Calls one node's API. Every fault is an UnreachableError that names the node."""
 
-    def __init__(self, url: str, *, timeout: float = 45) -> None:
+    def __init__(self, url: str, *, timeout: float = 45, key: str | None = None) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
             # The address is not repeated: it may hold a password.
@@ -39,6 +39,9 @@ class NodeClient:
             )
         self.url = url.rstrip("/")
         self._timeout = timeout
+        self._headers = {"Content-Type": "application/json"}
+        if key is not None:
+            self._headers["Authorization"] = f"Bearer {key}"
 
     def get(self, path: str) -> NodeReply:
         """GET a path."""
@@ -56,9 +59,7 @@ class NodeClient:
         try:
             with (
                 httpx2.Client(timeout=self._timeout, trust_env=False, follow_redirects=False) as client,
-                client.stream(
-                    method, self.url + path, content=body, headers={"Content-Type": "application/json"}
-                ) as response,
+                client.stream(method, self.url + path, content=body, headers=self._headers) as response,
             ):
                 data = b""
                 for chunk in response.iter_bytes():

@@ -92,6 +92,8 @@ class Node:
         )
         self._signer = signer
         self._authority = authority
+        #: Sends renewals; None where no [relay] is configured.
+        self.relay = relay
         self._domain = Domain(config.chain.id, config.chain.registry)
         self.duties = Duties(config, database, self.registry, signer, relay)
 
@@ -120,9 +122,13 @@ class Node:
         }
 
     def check_committee(self) -> str | None:
-        """None if this node's key is in the registry's committee on the right chain; otherwise what is wrong."""
-        operators = self.registry().operators()
-        if self.address in operators:
+        """None if this node's signatures count on the right chain; otherwise what is wrong.
+
+        Those of an operator that was replaced count for the registry's retention.
+        """
+        registry = self.registry()
+        operators = registry.operators()
+        if self.address in operators or registry.counts(self.address):
             return None
         return f"{self.address} is not among the registry's operators {', '.join(operators)}"
 
@@ -137,15 +143,18 @@ class Node:
         self.database.add_sighting(query, seen)
         return seen
 
-    def case(self, dossier: Dossier, *, chain: Registry | None, fresh: bool = False) -> Case:
-        """The case of a dossier at this moment: observed, with the chain's facts if a registry is given."""
+    def case(self, dossier: Dossier, *, chain: Registry | None, fresh: bool = False, now: int | None = None) -> Case:
+        """The case of a dossier: observed, with the chain's facts if a registry is given. `now` is this moment if None.
+
+        With `fresh` every source is asked; what they say is stored in any case.
+        """
         query = query_for(dossier)
         earlier = self.database.earlier_publications(fold_number(query.number)) if query.number else []
         observations = self.observe(query, fresh=fresh)
         case = Case(
             dossier=dossier,
             policy=self.config.policy,
-            now=int(time.time()),
+            now=int(time.time()) if now is None else now,
             observations=tuple(observations),
             earlier=tuple(earlier),
             tranches=planned_facts(dossier, self.config, chain) if chain is not None else None,

@@ -72,6 +72,11 @@ class Database:
                 remedy="use the matching version of filing-gate",
             )
 
+    @property
+    def engine(self) -> Engine:
+        """For the classes that keep tables of their own (`oracle.store.*`)."""
+        return self._engine
+
     def close(self) -> None:
         """Give back all connections."""
         self._engine.dispose()

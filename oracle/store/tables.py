@@ -1,12 +1,30 @@
-"""The tables. Rows are only ever added; an answer is a row of its own, so what was received is kept in any case."""
+"""The tables. Rows are only ever added; an answer is a row of its own, so what was received is kept in any case.
+
+Three hold working state and are changed in place: `watched_filings`, `watch_actions`, `watch_replicas`. Nothing is proven
+from them.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 __all__ = [
     "SCHEMA_VERSION",
     "answers",
+    "collected_signatures",
+    "collections",
     "decision_records",
     "decisions",
     "dossiers",
@@ -16,6 +34,9 @@ __all__ = [
     "observations",
     "requests",
     "signatures",
+    "watch_actions",
+    "watch_replicas",
+    "watched_filings",
 ]
 
 #: Raised with every change of a table. A node refuses a database of another version.
@@ -115,4 +136,56 @@ filing_events = Table(
     Column("content", Text, nullable=False),
     UniqueConstraint("number", "key", name="filing_events_once_a_key"),
     Index("filing_events_by_number", "number", "id"),
+)
+
+watched_filings = Table(
+    "watched_filings",
+    metadata,
+    Column("number", Text, primary_key=True),
+    Column("next_at", BigInteger, nullable=False),
+    Column("looked_at", BigInteger, nullable=False),
+    Column("outcome", String(24), nullable=False),
+    Column("unclear_since", BigInteger),
+    Column("unclear_looks", Integer, nullable=False),
+    Column("alerts", Text, nullable=False),
+    Index("watched_filings_by_time", "next_at"),
+)
+
+watch_actions = Table(
+    "watch_actions",
+    metadata,
+    Column("key", String(120), primary_key=True),
+    Column("attempt", Integer, nullable=False),
+    Column("begun_by", String(120), nullable=False),
+    Column("acting_since", BigInteger),
+    Column("failures", Integer, nullable=False),
+    Column("failure_kind", String(24)),
+    Column("failure", Text),
+)
+
+watch_replicas = Table(
+    "watch_replicas",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("beat_at", BigInteger, nullable=False),
+)
+
+collections = Table(
+    "collections",
+    metadata,
+    Column("digest", String(66), primary_key=True),
+    Column("filing", String(66), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("valid_until", BigInteger, nullable=False),
+    Column("proposal", Text, nullable=False),
+    Index("collections_by_filing", "filing", "sequence"),
+)
+
+collected_signatures = Table(
+    "collected_signatures",
+    metadata,
+    Column("digest", ForeignKey("collections.digest"), primary_key=True),
+    Column("operator", String(42), primary_key=True),
+    Column("signature", String(132), nullable=False),
+    Column("node", Text, nullable=False),
 )

@@ -141,7 +141,7 @@ def other(value: str) -> str:
         ("sequence", lambda a: {**a, "sequence": a["sequence"] + 1}),
         ("validUntil", lambda a: {**a, "validUntil": a["validUntil"] + 10 * 86400}),
         ("validUntil", lambda a: {**a, "validUntil": a["validAfter"] - 10}),
-        ("validAfter", lambda a: {**a, "validAfter": a["validAfter"] - 3600}),
+        ("validAfter", lambda a: {**a, "validAfter": a["validAfter"] - 4 * 86_400}),
         ("tranches", lambda a: {**a, "tranches": a["tranches"][:1]}),
         ("tranches", lambda a: {**a, "tranches": [{**a["tranches"][0], "cap": 1}, *a["tranches"][1:]]}),
         ("tranches", lambda a: {**a, "tranches": [{**a["tranches"][0], "decimals": 7}, *a["tranches"][1:]]}),

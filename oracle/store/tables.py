@@ -1,7 +1,7 @@
 """The tables. Rows are only ever added; an answer is a row of its own, so what was received is kept in any case.
 
-Three hold working state and are changed in place: `watched_filings`, `watch_actions`, `watch_replicas`. Nothing is proven
-from them.
+Three hold working state and are changed in place: `watched_filings`, `watch_actions`, `watch_replicas`. They prove
+nothing.
 """
 
 from __future__ import annotations
@@ -148,6 +148,7 @@ watched_filings = Table(
     Column("unclear_since", BigInteger),
     Column("unclear_looks", Integer, nullable=False),
     Column("alerts", Text, nullable=False),
+    Column("claimed_by", String(120)),
     Index("watched_filings_by_time", "next_at"),
 )
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, case, select
+from sqlalchemy import Engine, case, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from oracle.store import tables
@@ -27,7 +27,7 @@ NODE = ""
 class Watched:
     """One filing by its folded number; times are seconds since 1970. `unclear_*` count looks that said nothing certain.
 
-    `alerts` are JSON objects with kind, severity, text, since.
+    `alerts` are JSON objects with kind, severity, text, since. `claimed_by` took the filing last.
     """
 
     number: str
@@ -37,6 +37,7 @@ class Watched:
     unclear_since: int | None = None
     unclear_looks: int = 0
     alerts: tuple[dict[str, Any], ...] = ()
+    claimed_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,16 @@ class WatchState:
         chosen = [(times.get(number, 0), number) for number in numbers if times.get(number, 0) <= now]
         return [number for _, number in sorted(chosen)]
 
-    def claim(self, number: str, now: int, until: int) -> bool:
-        """Take a due filing for this process until `until`; False if another has taken it."""
-        change = _FILINGS.update().where(_FILINGS.c.number == number, _FILINGS.c.next_at <= now).values(next_at=until)
-        if self._execute(change):
+    def claim(self, number: str, by: str, now: int, until: int) -> bool:
+        """Take a due filing for `by` until `until`; False if another has taken it.
+
+        The same `by` gets it again until another takes it, so that a caller that was killed goes on where it was.
+        """
+        free = or_(_FILINGS.c.next_at <= now, _FILINGS.c.claimed_by == by)
+        values = {"next_at": until, "claimed_by": by}
+        if self._execute(_FILINGS.update().where(_FILINGS.c.number == number, free).values(values)):
             return True
-        return self._insert(_FILINGS, {**vars(Watched(number)), "next_at": until, "alerts": "[]"})
+        return self._insert(_FILINGS, {**vars(Watched(number)), **values, "alerts": "[]"})
 
     def looked(self, row: Watched) -> None:
         """Keep what a look found."""
@@ -96,6 +101,13 @@ class WatchState:
         """Look at a filing at `at`, if not sooner."""
         sooner = case((_FILINGS.c.next_at < at, _FILINGS.c.next_at), else_=at)
         self._execute(_FILINGS.update().where(_FILINGS.c.number == number).values(next_at=sooner))
+
+    def settle(self, number: str, kinds: Iterable[str]) -> None:
+        """Take alerts of these kinds off a filing: what they asked for has been done."""
+        row, gone = self.get(number), set(kinds)
+        left = [alert for alert in row.alerts if alert["kind"] not in gone]
+        change = _FILINGS.update().where(_FILINGS.c.number == number, _FILINGS.c.looked_at == row.looked_at)
+        self._execute(change.values(alerts=json.dumps(left, ensure_ascii=False)))
 
     def with_alerts(self) -> list[Watched]:
         """The filings that a person should look at, and the node itself (number "")."""

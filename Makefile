@@ -12,8 +12,9 @@ JOBS ?= 2
 TEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+SOAK_ARGS ?=
 
-.PHONY: help setup demo test lint bench prove serve brownie lock clean distclean
+.PHONY: help setup demo test soak lint bench prove serve brownie lock clean distclean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -28,6 +29,11 @@ demo: ## the main job end to end on a local chain (KEEP=1 leaves it running)
 test: ## all tests (JOBS=2, TEST_ARGS="-k name" to choose)
 	@scripts/bootstrap.sh project node peers brownie
 	@$(PY) -m pytest -n $(JOBS) --dist loadfile $(TEST_ARGS)
+
+soak: ## what takes minutes: crashes at every step, replicas, and 3 nodes x 200 filings (SOAK_ARGS="--minutes 10")
+	@scripts/bootstrap.sh project node
+	@$(PY) -m pytest -m soak tests/watch $(TEST_ARGS)
+	@$(PY) scripts/soak.py $(SOAK_ARGS)
 
 lint: ## style, types and the direction of imports
 	@scripts/bootstrap.sh project

@@ -120,7 +120,8 @@ def serve(config: Path) -> None:
     from oracle.node.config import load_config
     from oracle.node.http_api import create_app
     from oracle.node.service import open_node
-    from oracle.node.startup import check_start, sweeping
+    from oracle.node.startup import check_start
+    from oracle.watch.durable import watching
 
     settings = load_config(config)
     node = open_node(settings)
@@ -129,7 +130,7 @@ def serve(config: Path) -> None:
     progress(f"{settings.name} {node.address} serves http://{settings.http.host}:{settings.http.port}")
     progress(f"for registry {settings.chain.registry} on chain {settings.chain.id}")
     try:
-        with sweeping(node, settings.duties.sweep_seconds):
+        with watching(node):
             uvicorn.run(
                 create_app(node),
                 host=settings.http.host,

@@ -245,11 +245,13 @@ def create_app(node: Node) -> FastAPI:
             return problems
 
         problems = await run_in_threadpool(check)
+        alerts = [] if "database" in problems else await run_in_threadpool(node.alerts)
         # What the newest sweep wants a person to look at; it does not make the node unready.
         swept = node.duties.swept
         content = {
             "status": "unready" if problems else "ready",
             "problems": problems,
+            "alerts": alerts,
             "duties": None
             if swept is None
             else {"sweptAt": swept[0], "alerts": [item.as_json() for item in swept[1] if item.alerts or item.problems]},

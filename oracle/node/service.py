@@ -52,6 +52,7 @@ from oracle.sources.screening import ScreeningSource
 from oracle.sources.timestamp_authority import TimestampAuthority
 from oracle.store.database import Database, format_time
 from oracle.store.evidence_place import open_evidence
+from oracle.store.watch_state import WatchState
 
 __all__ = ["MAX_REVISIONS", "Answer", "Node", "make_authority", "make_sources", "open_node", "source_settings"]
 
@@ -168,6 +169,11 @@ class Node:
         self.duties.observed(case, trusted=trusted)
         known = self.duties.facts(case.number, chain, case.now) if trusted else known
         return replace(case, approved=known.approved, recorded=known.recorded, state=known.state)
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """What a person should look at: keys filing (number; None for the node), kind, severity, since, text."""
+        rows = WatchState(self.database.engine).with_alerts()
+        return [{"filing": row.number or None, **alert} for row in rows for alert in row.alerts]
 
     def unread_chains(self) -> list[str]:
         """What is wrong with each further chain that can't be read, one sentence a chain."""

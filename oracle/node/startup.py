@@ -1,22 +1,13 @@
-"""What must hold before a node serves, and what runs beside it. Each fault at the start is one clear line."""
+"""What must hold before a node serves. Each fault is one clear line."""
 
 from __future__ import annotations
 
-import logging
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from eth_keys.backends import get_backend
-from sqlalchemy.exc import SQLAlchemyError
 
 from oracle.errors import FilingGateError, InputError, UnreachableError
 from oracle.node.service import Node
 
-__all__ = ["check_start", "sweeping"]
-
-LOG = logging.getLogger("filing_gate.duties")
+__all__ = ["check_start"]
 
 
 def check_start(node: Node) -> list[str]:
@@ -37,27 +28,3 @@ def check_start(node: Node) -> list[str]:
     if wrong:
         raise InputError(wrong, where="[key]", remedy="use the operator's own key, or have it added to the committee")
     return [f"warning: {fault}" for fault in node.unread_chains()]
-
-
-@contextmanager
-def sweeping(node: Node, seconds: float) -> Iterator[None]:
-    """Sweep the duties at once and then every `seconds`, in a thread of its own, until the block ends."""
-    stop = threading.Event()
-
-    def work() -> None:
-        while True:
-            try:
-                node.duties.sweep(int(time.time()))
-            except (FilingGateError, SQLAlchemyError) as error:
-                # One failed sweep is not the last: the next finds the same record.
-                LOG.error("the sweep of duties failed: %s", error)
-            if stop.wait(seconds):
-                return
-
-    thread = threading.Thread(target=work, name="duties", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(timeout=30)

@@ -102,10 +102,13 @@ class WatchState:
         sooner = case((_FILINGS.c.next_at < at, _FILINGS.c.next_at), else_=at)
         self._execute(_FILINGS.update().where(_FILINGS.c.number == number).values(next_at=sooner))
 
-    def settle(self, number: str, kinds: Iterable[str]) -> None:
-        """Take alerts of these kinds off a filing: what they asked for has been done."""
+    def settle(self, number: str, kinds: Iterable[str], instead: dict[str, Any] | None = None) -> None:
+        """Take alerts of these kinds off a filing, and put one there instead."""
         row, gone = self.get(number), set(kinds)
         left = [alert for alert in row.alerts if alert["kind"] not in gone]
+        if instead is not None:
+            same = (alert["since"] for alert in row.alerts if alert["kind"] == instead["kind"])
+            left.append({**instead, "since": next(same, instead["since"])})
         change = _FILINGS.update().where(_FILINGS.c.number == number, _FILINGS.c.looked_at == row.looked_at)
         self._execute(change.values(alerts=json.dumps(left, ensure_ascii=False)))
 

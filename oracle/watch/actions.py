@@ -46,8 +46,9 @@ Result = dict[str, Any]
 #: Runs one step by its name: at once, or as a durable step that is never run again once it is done.
 Step = Callable[..., Result]
 
-#: Alerts that a finished action takes off its filing.
-_SETTLED = {"renew": ("expiry", "peers", "quorum", "relay-gas", "send"), "suspend": ("suspension", "relay-gas", "send")}
+#: Alerts of actions that failed, and those that a finished action takes off its filing.
+_FAILURES = ("peers", "quorum", "relay-gas", "send")
+_SETTLED = {"renew": ("expiry", *_FAILURES), "suspend": ("suspension", *_FAILURES)}
 
 
 def _json(item: Any) -> Any:
@@ -226,6 +227,10 @@ class Actions:
             failures = self._watch.action(key).failures
             if failure:
                 LOG.warning("%s: %s failed: %s", number, kind, failure[1])
+                severity = "critical" if kind == "suspend" else "warning"
+                text = f"{kind}, try {attempt}: {failure[1]}"
+                alert = {"kind": failure[0], "severity": severity, "text": text, "since": now}
+                self._watch.settle(number, _FAILURES, alert)
             else:
                 LOG.info("%s: %s: %s", number, kind, outcome.get("moot") or f"done, {outcome.get('transaction')}")
                 self._watch.settle(number, _SETTLED[kind])

@@ -115,16 +115,15 @@ class Watcher:
         alerts = tuple(alerts_since(before.alerts, found, now))
         self.state.looked(Watched(NODE, next_at=2**62, looked_at=now, alerts=alerts))
 
-    def cycle(self, now: int, *, everything: bool = False) -> tuple[Report, ...]:
-        """Look at what is due (or at `everything`) and do what is needed, at once; what was found at each filing.
+    def cycle(self, now: int, numbers: Sequence[str] | None = None) -> tuple[Report, ...]:
+        """Look at what is due (or at `numbers`, folded) and do what is needed, at once; what was found at each filing.
 
         Repeats, and several cycles at once, do no harm.
         """
         by = f"cycle:{uuid.uuid4()}"
         self.node_alerts(now)
-        numbers = self.node.duties.filings() if everything else self.due(now)
-        if not everything:
-            numbers = [number for number in numbers if self.state.claim(number, by, now, now + CLAIM_SECONDS)]
+        if numbers is None:
+            numbers = [name for name in self.due(now) if self.state.claim(name, by, now, now + CLAIM_SECONDS)]
         looks = self._looks(numbers, now)
         for seen in looks:
             action = self._begun(seen, by, now)

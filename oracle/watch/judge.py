@@ -9,8 +9,8 @@ Adverse is a FAIL that rests on something seen and speaks against the filing or 
 
 Not adverse, though a FAIL: a publication that is merely gone (FILE-5; regulation 7c: no transition), a term or a
 document of another regulator that has run out (FILE-4, PROC-*: the window ends with it), a plan or dossier that
-does not fit (PLAN-*, CHG-1, DOC-*, GOV-1). Nothing is renewed then, and minting stops with the window. An overdue report and a
-declared major risk (POST-1) stop the filing by the record (`oracle.node.duties`), not from here.
+does not fit (PLAN-*, CHG-1, DOC-*, GOV-1). Nothing is renewed then, and minting stops with the window. An overdue
+report and a declared major risk (POST-1) stop the filing by the record (`oracle.node.duties`), not from here.
 
 INDETERMINATE (unreachable, unreadable, stale, disagreeing) is never adverse.
 """

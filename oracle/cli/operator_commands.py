@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -129,6 +130,8 @@ def serve(config: Path) -> None:
         progress(line)
     progress(f"{settings.name} {node.address} serves http://{settings.http.host}:{settings.http.port}")
     progress(f"for registry {settings.chain.registry} on chain {settings.chain.id}")
+    # uvicorn ends on SIGTERM and then raises it again, which would end the process before the watch has ended.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     try:
         with watching(node):
             uvicorn.run(

@@ -96,12 +96,16 @@ class DurableWatch:
         }
         DBOS(config=config)
         self._dbos = DBOS
-        act = DBOS.workflow(name="act")(self._act_workflow)
 
+        @DBOS.workflow(name="act")
+        def act(action: Result) -> Result:
+            return self._watcher.act(action, self._step)
+
+        @DBOS.workflow(name="tick")
         def tick(by: str) -> Result:
             return self._tick_workflow(by, act)
 
-        self._tick = DBOS.workflow(name="tick")(tick)
+        self._tick = tick
         DBOS.launch()
         concurrency = self._node.config.watch.concurrency
         DBOS.register_queue(_TICKS, worker_concurrency=1, polling_interval_sec=_POLL_SECONDS)
@@ -127,9 +131,6 @@ class DurableWatch:
     def _look_at_node(self) -> Result:
         self._watcher.node_alerts(_now())
         return {}
-
-    def _act_workflow(self, action: Result) -> Result:
-        return self._watcher.act(action, self._step)
 
     def _enqueue(self, queue: str, ident: str, workflow: Callable[..., Result], *arguments: Any) -> Any:
         from dbos import SetWorkflowID

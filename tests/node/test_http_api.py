@@ -179,7 +179,12 @@ def test_approval__chain_is_down__unreachable_and_nothing_is_signed(world: World
     finally:
         node.config = node.config.model_copy(update={"chain": chain})
     assert signatures(world) == before
-    assert NodeClient(world.urls[0]).get("/readyz").content == {"status": "ready", "problems": {}, "duties": None}
+    assert NodeClient(world.urls[0]).get("/readyz").content == {
+        "status": "ready",
+        "problems": {},
+        "alerts": [],
+        "duties": None,
+    }
 
 
 BAD_DOSSIERS: tuple[tuple[Any, str, str], ...] = (

@@ -58,7 +58,7 @@ def test_renewal__begins_in_time__and_ends_on_the_grid_for_every_relay() -> None
 def test_config__spans_that_could_let_a_window_end_unseen__are_refused_by_name(text: str, words: str) -> None:
     rest = (
         'name = "a"\n[chain]\nid = 1\nregistry = "0x5FbDB2315678afecb367f032d93F642f64180aa3"\nrpc_url = "http://x"\n'
-        '[key]\nkeystore = "k"\npassword_env = "P"\n[[sources]]\ntype = "csrc"\nbase_url = "http://x"\n'
+        '[key]\nkeystore = "k"\npassword_env = "P"\n[[sources]]\ntype = "csrc"\nbase_url = "https://x"\n'
         'notice_channels = ["c1"]\n'
     )
     with pytest.raises(InputError) as caught:

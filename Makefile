@@ -13,7 +13,7 @@ TEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: help setup demo test lint bench prove serve brownie lock clean distclean
+.PHONY: help setup demo test soak lint bench prove serve brownie lock clean distclean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -28,6 +28,10 @@ demo: ## the main job end to end on a local chain (KEEP=1 leaves it running)
 test: ## all tests (JOBS=2, TEST_ARGS="-k name" to choose)
 	@scripts/bootstrap.sh project node peers brownie hsm
 	@$(PY) -m pytest -n $(JOBS) --dist loadfile $(TEST_ARGS)
+
+soak: ## what takes minutes: the watch killed at every step, and replicas on one PostgreSQL
+	@scripts/bootstrap.sh project node
+	@$(PY) -m pytest -m soak tests/watch $(TEST_ARGS)
 
 lint: ## style, types and the direction of imports
 	@scripts/bootstrap.sh project

@@ -135,6 +135,10 @@ class Registry(_Bound):
             self._call("operatorReadyAt", to_checksum_address(operator), to_checksum_address(replaced), block=block)
         )
 
+    def counts(self, account: str, block: int | None = None) -> bool:
+        """Whether the account's signatures count now: a current operator's, or a replaced one's that is retained."""
+        return self.counts_until(account, block) > 0
+
     def rotation_delay(self, block: int | None = None) -> int:
         """Seconds that an announced change of the committee waits."""
         return int(self._call("rotationDelay", block=block))

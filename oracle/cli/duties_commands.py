@@ -236,14 +236,16 @@ def _signed(fields: dict[str, Any], keystore: Path, password_file: Path | None) 
 @json_option
 @click.pass_context
 def sweep(ctx: click.Context, config: Path, as_json: bool) -> None:
-    """Look once for overdue reports and unsent suspensions, as `serve` does at its interval. Repeats do no harm.
+    """Look once at every filing, and renew and suspend what needs it, as `serve` does. Repeats do no harm.
 
     Exits 1 if something needs a person, 3 if the chain can't be read.
     """
     from oracle.node.config import load_config
     from oracle.node.service import open_node
+    from oracle.watch.cycle import Watcher
 
-    reports = open_node(load_config(config)).duties.sweep(int(time.time()))
+    node = open_node(load_config(config))
+    reports = Watcher(node).cycle(int(time.time()), node.duties.filings())
     rows = [item.as_json() for item in reports]
     lines = []
     for item in reports:

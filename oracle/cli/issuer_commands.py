@@ -187,6 +187,13 @@ def deploy(
 @key_options
 @deployment_option
 @hours_option
+@click.option(
+    "--resume",
+    "resume_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Keep the signatures in FILE, and go on with those that it holds.",
+)
 @json_option
 @click.pass_context
 def approve(
@@ -201,15 +208,18 @@ def approve(
     account: str | None,
     deployment: Path | None,
     hours: float,
+    resume_file: Path | None,
     as_json: bool,
 ) -> None:
     """Propose the approval of DOSSIER to all nodes, collect m of n signatures, and submit it.
 
     MANIFEST is what was deployed; its committee must be the registry's. Anyone may submit: the sender only pays gas.
+    With --resume, signatures given so far are kept in that file, and a later run asks only for those that are missing.
     """
     from oracle.chain.deployment import load_manifest
     from oracle.chain.registry import Registry
     from oracle.chain.rpc import connect
+    from oracle.collector.collection import load_collection, save_collection, why_not
     from oracle.collector.proposal import propose_approval
 
     plan = load_manifest(manifest)
@@ -219,15 +229,27 @@ def approve(
     registry = Registry(w3, deployed.registry)
     _same_committee(plan, deployed, registry)
     sender = sender_of(keystore, password_file, account)
+    now = int(time.time())
+    found = load_collection(resume_file) if resume_file is not None else None
+    if found is not None:
+        fault = why_not(found, registry, deployed.chain_id, filed, now)
+        progress(
+            f"begins anew: what {resume_file} holds can't be used, {fault}" if fault else f"goes on: {resume_file}"
+        )
+        found = None if fault else found
     progress(f"asking {len(nodes)} nodes")
     proposed = propose_approval(
         node_clients(nodes, node_keys),
         registry,
         deployed.chain_id,
         filed,
-        now=int(time.time()),
+        now=now,
         window_seconds=int(hours * 3600),
+        proposal=found.approval if found is not None else None,
+        kept=found.kept if found is not None else (),
     )
+    if resume_file is not None:
+        save_collection(resume_file, registry, deployed.chain_id, proposed)
     conclude(
         ctx,
         as_json,

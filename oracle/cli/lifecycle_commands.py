@@ -129,7 +129,7 @@ def suspend(
 def _from_node(
     url: str, node_keys: Path | None, number: str, registry: Registry, chain_id: int, sequence: int
 ) -> tuple[Suspension, OperatorSignature]:
-    """The suspension a node has signed, checked: for this filing and sequence, by a current operator."""
+    """The suspension a node has signed, checked: for this filing and sequence, by an operator who counts."""
     from oracle.domain.approval import OperatorSignature, Suspension
     from oracle.signing.eip712 import Domain, suspension_digest
     from oracle.signing.recovery import InvalidSignature, recover
@@ -154,9 +154,9 @@ def _from_node(
             "answered with something that is no signed suspension", where=client.url, remedy="ask another node"
         ) from None
     wanted = ("0x" + filing_id(number).hex(), sequence, signature.operator)
-    if (suspension.filing, suspension.sequence, signer) != wanted or signer not in registry.operators():
+    if (suspension.filing, suspension.sequence, signer) != wanted or not registry.counts(signer):
         raise RefusedError(
-            "its suspension is not for this filing as it stands, or not signed by a current operator",
+            "its suspension is not for this filing as it stands, or not signed by an operator who counts",
             where=client.url,
             remedy="ask another node",
         )

@@ -155,7 +155,8 @@ def serve(config: Path) -> None:
     from oracle.node.logs import configure_logs
     from oracle.node.service import open_node
     from oracle.node.serving import listening, serve_until_stopped
-    from oracle.node.startup import check_start, sweeping
+    from oracle.node.startup import check_start
+    from oracle.watch.durable import watching
 
     settings = load_config(config)
     configure_logs(settings)
@@ -167,7 +168,7 @@ def serve(config: Path) -> None:
             progress(line)
         progress(f"{settings.name} {node.address} serves http://{settings.http.host}:{port}")
         progress(f"for registry {settings.chain.registry} on chain {settings.chain.id}")
-        with sweeping(node, settings.duties.sweep_seconds):
+        with watching(node):
             serve_until_stopped(create_app(node), bound, settings.http.shutdown_seconds)
     node.database.close()
 

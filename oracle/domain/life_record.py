@@ -59,6 +59,8 @@ class RecordKind(StrEnum):
     """A report was made to the regulator: kind, eventOn, reportedOn, statement."""
     OVERDUE = "OVERDUE"
     """A report was due and was not made: kind, eventOn, due."""
+    ADVERSE = "ADVERSE"
+    """Rules that speak against the filing itself failed on what was seen: rules, explanation, block."""
     SIGNED = "SIGNED"
     """This node signed a suspension: sequence, reason, operator, signature."""
     SENT = "SENT"
@@ -194,6 +196,8 @@ def _event_of(item: RecordedEvent) -> Event | None:
             return Minted()
         case RecordKind.DECLARED if content["kind"] == "MAJOR_RISK":
             return MajorEvent(f"major risk of {content['eventOn']} declared by {item.by}: {content['what']}")
+        case RecordKind.ADVERSE:
+            return MajorEvent(f"{', '.join(content['rules'])} failed: {content['explanation']}")
         case RecordKind.REPORTED if content["kind"] == "COMPLETION":
             return CompletionReport()
         case RecordKind.OVERDUE:

@@ -55,6 +55,8 @@ __all__ = [
     "SourceConfig",
     "StoreConfig",
     "TransparencyConfig",
+    "WatchConfig",
+    "WatchNodeConfig",
     "Web3SignerKeyConfig",
     "load_config",
     "named_secrets",
@@ -63,6 +65,8 @@ __all__ = [
     "wei",
 ]
 
+
+_SQLITE = "sqlite:///"
 
 #: An amount of gwei: a whole number, or a decimal text with at most nine places, so that it is a whole number of wei.
 Gwei = Annotated[
@@ -305,7 +309,7 @@ KeyConfig = Annotated[
 
 
 class RelayConfig(KeystoreConfig):
-    """An account that brings this node's suspensions on chain. It needs gas and no other right: never the [key]."""
+    """An account that brings suspensions and renewals on chain. It needs gas and no other right: never the [key]."""
 
     #: The most it offers for one gas, and the most of that as a tip: a number, or a text such as "0.5"; never a float.
     max_fee_gwei: Gwei = 200
@@ -336,8 +340,66 @@ class DutiesConfig(Frozen):
     """Duties after the filing (P8). The operator's own key may always declare."""
 
     declarants: list[DeclarantConfig] = Field(default=[], max_length=1000)
-    #: How often `serve` looks for overdue reports and unsent suspensions.
+    #: How often `serve` looks which filings are due to be looked at, and sends what is not on chain yet.
     sweep_seconds: int = Field(default=60, ge=1, le=3600)
+
+
+class WatchNodeConfig(Frozen):
+    """Another operator's node that a relay asks for signatures. An API key is only named: `key_env` or `key_file`."""
+
+    url: Text
+    key_env: Text | None = None
+    key_file: Text | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _plain(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+            # Not repeated: it may hold a password.
+            raise ValueError("not a node's http(s) address without user name")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if self.key_env is not None and self.key_file is not None:
+            raise ValueError("give at most one of key_env and key_file")
+        return self
+
+
+class WatchConfig(Frozen):
+    """What `serve` does by itself for filings approved on chain: look again, renew, suspend (docs/watch.md)."""
+
+    enabled: bool = True
+    #: How often the sources of one filing are asked anew.
+    interval_seconds: int = Field(default=600, ge=1, le=86_400)
+    #: Over which part of the interval the filings are spread.
+    jitter: float = Field(default=1.0, ge=0, le=1)
+    #: First pause after a look that said nothing certain; each further one doubles it, up to the interval.
+    retry_seconds: int = Field(default=30, ge=1, le=3600)
+    #: A window that ends sooner than this is renewed.
+    renew_before_seconds: int = Field(default=6 * 3600, ge=1, le=30 * 86_400)
+    #: Length of a renewed window; policy and registry bind as well.
+    validity_seconds: int = Field(default=24 * 3600, ge=2, le=366 * 86_400)
+    #: Renewed windows end on multiples of this, so that several relays propose the same bytes.
+    grid_seconds: int = Field(default=3600, ge=1, le=86_400)
+    #: Filings looked at, and actions run, at the same time by one process.
+    concurrency: int = Field(default=4, ge=1, le=64)
+    #: Where the durable jobs are kept (a URL). Default: `watch.db` beside a SQLite store, else the store's own.
+    database_url: Text | None = None
+    database_url_env: Text | None = None
+    #: The other operators' nodes; a relay collects renewals from them.
+    nodes: list[WatchNodeConfig] = Field(default=[], max_length=64)
+
+    @model_validator(mode="after")
+    def _spans(self) -> Self:
+        if self.renew_before_seconds + self.grid_seconds > self.validity_seconds:
+            raise ValueError("validity_seconds must be at least renew_before_seconds and grid_seconds together")
+        if self.interval_seconds > self.renew_before_seconds:
+            raise ValueError("interval_seconds must not exceed renew_before_seconds, or a window could end unseen")
+        if self.database_url is not None and self.database_url_env is not None:
+            raise ValueError("give at most one of database_url and database_url_env")
+        return self
 
 
 class StoreConfig(Frozen):
@@ -451,6 +513,7 @@ class NodeConfig(Frozen):
     key: KeyConfig
     relay: RelayConfig | None = None
     duties: DutiesConfig = DutiesConfig()
+    watch: WatchConfig = WatchConfig()
     store: StoreConfig = StoreConfig()
     policy: Policy = Policy()
     logging: LoggingConfig = LoggingConfig()
@@ -469,6 +532,14 @@ class NodeConfig(Frozen):
         for index, item in enumerate(self.chains, start=1):
             if item.id in ids[:index]:
                 raise ValueError(f"chains[{index - 1}].id: chain {item.id} stands twice")
+        return self
+
+    @model_validator(mode="after")
+    def _collects(self) -> Self:
+        if self.watch.nodes and self.relay is None:
+            raise ValueError(
+                "watch.nodes: only a node with [relay] collects and pays: add [relay], or remove the nodes"
+            )
         return self
 
     @model_validator(mode="after")
@@ -502,10 +573,24 @@ class NodeConfig(Frozen):
 
     def database_url(self) -> str:
         """The store's URL with a relative SQLite path made relative to the file."""
-        prefix = "sqlite:///"
         url = read_secret("store.url_env", env=self.store.url_env) if self.store.url_env else self.store.url
-        if url.startswith(prefix) and not url.startswith(prefix + "/"):
-            return prefix + str((self.base / url[len(prefix) :]).resolve())
+        return self._placed(url)
+
+    def watch_database_url(self) -> str:
+        """Where the durable jobs are kept. SQLite: a file of their own, so that they never wait for the store."""
+        own = self.watch.database_url
+        if self.watch.database_url_env is not None:
+            own = read_secret("watch.database_url_env", env=self.watch.database_url_env)
+        if own is not None:
+            return self._placed(own)
+        url = self.database_url()
+        if not url.startswith(_SQLITE):
+            return url
+        return _SQLITE + str(Path(url[len(_SQLITE) :]).with_name("watch.db"))
+
+    def _placed(self, url: str) -> str:
+        if url.startswith(_SQLITE) and not url.startswith(_SQLITE + "/"):
+            return _SQLITE + str((self.base / url[len(_SQLITE) :]).resolve())
         return url
 
 

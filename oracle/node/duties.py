@@ -63,6 +63,12 @@ LOG = logging.getLogger("filing_gate.duties")
 #: A statement older than this is signed anew: an old one that somebody kept must not stop a filing later.
 STATEMENT_SECONDS = 86_400
 
+#: What is said where a suspension waits for somebody to relay it.
+NO_RELAY = (
+    "the suspension is signed and not on chain: no [relay] is configured; anybody may bring it there with "
+    "`filing-gate suspend --node`"
+)
+
 #: Filings without a record that one sweep asks the chain for; the newest dossiers first.
 MAX_UNRECORDED = 1_000
 
@@ -177,7 +183,7 @@ class Duties:
 
         A filing that was never approved on chain has no state: there is nothing to suspend, and the rules alone decide.
         """
-        chain = self._sync(number, registry, now)
+        chain = self.sync(number, registry, now)
         events = self._database.filing_events(number)
         approval = _newest_approval(events, chain)
         # Before the first approval on chain, what this node has signed is what a fresh dossier would sidestep.
@@ -224,7 +230,7 @@ class Duties:
             LOG.warning("%s: unmapped status %r: state kept, look at the source", number, event.wording[:200])
         self._database.add_filing_event(number, f"seen:{len(seen)}:{item.content.get('status')}", item)
 
-    def _sync(self, number: str, registry: Registry, now: int) -> FilingState:
+    def sync(self, number: str, registry: Registry, now: int) -> FilingState:
         """Bring the record up to what the chain says of the filing. UnreachableError if it can't be read."""
         filing = _id(number)
         state = registry.filing_state(filing)
@@ -242,7 +248,7 @@ class Duties:
             found = filing_events(registry, filing, first, head)
         for event in found:
             self._record_chain(number, event, registry, now)
-        dossier = self._approved_dossier(number, state)
+        dossier = self.approved_dossier(number, state)
         if dossier is not None:
             self._record_dossier(number, dossier, registry, now)
         return state
@@ -337,7 +343,8 @@ class Duties:
             end = months_after(start, policy.default_validity_months)
         return int(datetime.combine(end or date.max, time(), SHANGHAI).timestamp())
 
-    def _approved_dossier(self, number: str, state: FilingState | None) -> Dossier | None:
+    def approved_dossier(self, number: str, state: FilingState | None) -> Dossier | None:
+        """The dossier of the newest approval on chain; None if there is no approval, or the dossier was never given."""
         approval = _newest_approval(self._database.filing_events(number), state)
         return self._database.dossier(approval.content["dossierHash"]) if approval else None
 
@@ -352,7 +359,7 @@ class Duties:
         """Every report made or owed under a filing, by its approved dossier and its record."""
         recorded = recorded_reports(self._database.filing_events(number))
         days = self._config.policy.report_working_days
-        dossier = self._approved_dossier(number, state)
+        dossier = self.approved_dossier(number, state)
         if dossier is None:
             return recorded_due(recorded, days)
         issued = self._issued(dossier, registry) if registry is not None else None
@@ -403,9 +410,9 @@ class Duties:
         if new:
             LOG.warning("%s: %s %s of %s by %s", number, statement.act, statement.kind, statement.event_on, signed.by)
         done = True
-        if self._folded(number, now).stopped:
+        if self.folded(number, now).stopped:
             report = Report(number, problems=[problem] if problem else [])
-            on_chain = registry is not None and self._stop(number, registry, report, now)
+            on_chain = registry is not None and self.stop(number, registry, report, now)
             done = on_chain or not stops
             problem = "; ".join(report.problems) or None
         view = self.view(number, now)
@@ -456,7 +463,7 @@ class Duties:
     def _read_chain(self, number: str, now: int) -> tuple[Registry | None, FilingState | None, str | None]:
         try:
             registry = self._registry()
-            return registry, self._sync(number, registry, now), None
+            return registry, self.sync(number, registry, now), None
         except FilingGateError as error:
             return None, None, f"the chain was not read: {error}"
 
@@ -470,9 +477,8 @@ class Duties:
         """
         with self._lock:
             self.tend()
-            recorded = self._database.recorded_filings()
-            others = [name for name in self._database.dossier_numbers(MAX_UNRECORDED) if name not in set(recorded)]
-            reports = tuple(self._sweep_one(number, now) for number in [*recorded, *others])
+            recorded = set(self._database.recorded_filings())
+            reports = tuple(self._sweep_one(number, now) for number in self.filings())
             before = {(item.number, text) for item in (self.swept or (0, ()))[1] for text in item.alerts}
             for report in reports:
                 for text in report.alerts:
@@ -500,6 +506,18 @@ class Duties:
         self.standing = standing
         return standing
 
+    def filings(self) -> list[str]:
+        """The folded numbers of all filings with a record, and of the newest dossiers without one."""
+        recorded = self._database.recorded_filings()
+        known = set(recorded)
+        return [*recorded, *(name for name in self._database.dossier_numbers(MAX_UNRECORDED) if name not in known)]
+
+    def noted(self, report: Report, now: int) -> None:
+        """Put one filing's report into `swept`."""
+        with self._lock:
+            others = tuple(item for item in (self.swept or (0, ()))[1] if item.number != report.number)
+            self.swept = (now, (*others, report))
+
     def _sweep_one(self, number: str, now: int) -> Report:
         report = Report(number)
         try:
@@ -511,13 +529,12 @@ class Duties:
             if not events:
                 return report
             self._sighted(number, state, now)
-            for row in self.due(number, registry, state):
-                self._overdue(number, row, registry, now, report)
-            if registry is not None and self._folded(number, now).stopped:
-                self._stop(number, registry, report, now)
-            folded = self._folded(number, now)
+            self.overdue(number, registry, state, now, report)
+            if registry is not None and self.folded(number, now).stopped:
+                self.stop(number, registry, report, now)
+            folded = self.folded(number, now)
             report.state = folded.life.state.value
-            report.alerts += self._alerts(number, folded, registry, state, now)
+            report.alerts += [text for _, text in self.alerts(number, folded, registry, state, now)]
         except FilingGateError as error:
             report.unreachable = isinstance(error, UnreachableError)
             report.problems.append(str(error))
@@ -527,12 +544,30 @@ class Duties:
 
     def _sighted(self, number: str, state: FilingState | None, now: int) -> None:
         """Record what the newest stored sighting of the approved dossier's filing says."""
-        dossier = self._approved_dossier(number, state)
+        dossier = self.approved_dossier(number, state)
         if dossier is None:
             return
         seen = self._database.last_sighting(FilingQuery(number=number, entity_name=dossier.filing_entity.name_zh))
         earlier = self._database.earlier_publications(number)
         self.observed(Case(dossier, self._config.policy, now, tuple(seen), tuple(earlier)), trusted=True)
+
+    def overdue(
+        self, number: str, registry: Registry | None, state: FilingState | None, now: int, report: Report
+    ) -> None:
+        """Record every report that is overdue; `report.done` tells of those that are news."""
+        for row in self.due(number, registry, state):
+            self._overdue(number, row, registry, now, report)
+
+    def adverse(
+        self, number: str, rules: Sequence[str], explanation: str, registry: Registry, now: int, report: Report
+    ) -> None:
+        """Record that rules failed on what was seen, which stops the filing: once, and again after a resumption."""
+        events = self._database.filing_events(number)
+        resumed = sum(item.kind is RecordKind.RESUMED for item in events)
+        content: dict[str, Any] = {"rules": list(rules), "explanation": explanation[:500], "block": _head(registry)}
+        item = RecordedEvent(RecordKind.ADVERSE, now, "rules", content)
+        if self._database.add_filing_event(number, f"adverse:{','.join(rules)}:{resumed}"[:200], item):
+            report.done.append(f"{', '.join(rules)} failed on what was seen: suspended by the record")
 
     def _overdue(self, number: str, row: DueReport, registry: Registry | None, now: int, report: Report) -> None:
         """Record an overdue report, which stops the filing: once, and again if it still stands after a resumption."""
@@ -546,7 +581,7 @@ class Duties:
         if self._database.add_filing_event(number, f"overdue:{row.kind}:{row.event_on}:{resumed}", item):
             report.done.append(f"{row.kind} report of {row.event_on} was due on {row.due}: suspended by the record")
 
-    def _stop(self, number: str, registry: Registry, report: Report, now: int) -> bool:
+    def stop(self, number: str, registry: Registry, report: Report, now: int) -> bool:
         """Bring the suspension on chain if it is not there; True only when the chain shows that nothing may be minted.
 
         The signature is stored before it leaves. Raises nothing: `report.problems` says what failed.
@@ -557,25 +592,17 @@ class Duties:
                 state = registry.filing_state(filing)
                 if state.status is not OnChainStatus.APPROVED:
                     return state.status is not OnChainStatus.NONE
-                suspension, signature = self._signed(number, filing, state, now)
+                suspension, signature = self.sign_suspension(number, state, now)
                 if self._relay is None:
-                    report.problems.append(
-                        "the suspension is signed and not on chain: no [relay] is configured; anybody may bring it "
-                        "there with `filing-gate suspend --node`"
-                    )
+                    report.problems.append(NO_RELAY)
                     return False
-                receipt = registry.suspend_by_signature(self._relay, suspension, signature)
+                transaction = self.send_suspension(number, registry, suspension, signature, now)
             except NotMinedYetError as error:
                 report.problems.append(f"the suspension is sent and not on chain yet: {error}")
                 return False
             except FilingGateError as error:
                 failure = f"the suspension is signed and could not be brought on chain: {error}"
                 continue
-            transaction = "0x" + bytes(receipt["transactionHash"]).hex()
-            sent = {"sequence": suspension.sequence, "transaction": transaction}
-            self._database.add_filing_event(
-                number, f"sent:{transaction}", RecordedEvent(RecordKind.SENT, now, self._relay.address, sent)
-            )
             report.done.append(f"suspended on chain, transaction {transaction}")
             return self._confirmed(number, registry, report, now)
         report.problems.append(failure)
@@ -583,15 +610,15 @@ class Duties:
 
     def _confirmed(self, number: str, registry: Registry, report: Report, now: int) -> bool:
         try:
-            return self._sync(number, registry, now).status is OnChainStatus.SUSPENDED
+            return self.sync(number, registry, now).status is OnChainStatus.SUSPENDED
         except (UnreachableError, RefusedError) as error:
             report.problems.append(f"whether the suspension took effect was not read: {error}")
             return False
 
-    def _signed(self, number: str, filing: str, state: FilingState, now: int) -> tuple[Suspension, OperatorSignature]:
+    def sign_suspension(self, number: str, state: FilingState, now: int) -> tuple[Suspension, OperatorSignature]:
         """This node's signature over a suspension at the filing's present sequence, stored before it is returned."""
         reason = encode_reason(self._reason(number))
-        suspension = Suspension(filing=filing, sequence=state.sequence, reason=reason)
+        suspension = Suspension(filing=_id(number), sequence=state.sequence, reason=reason)
         digest = suspension_digest(self._domain, suspension)
         signed = sign_document(self._signer, self._domain, suspension)
         signature = OperatorSignature(operator=self._signer.address, signature="0x" + signed.hex())
@@ -604,17 +631,36 @@ class Duties:
             self._tell_signed("suspension")
         return suspension, signature
 
+    def send_suspension(
+        self, number: str, registry: Registry, suspension: Suspension, signature: OperatorSignature, now: int
+    ) -> str:
+        """Bring a signed suspension on chain by the relay; returns the transaction's hash, 0x-hex.
+
+        RefusedError if there is no relay, or the chain says no; UnreachableError if it does not answer.
+        """
+        if self._relay is None:
+            raise RefusedError(NO_RELAY)
+        receipt = registry.suspend_by_signature(self._relay, suspension, signature)
+        transaction = "0x" + bytes(receipt["transactionHash"]).hex()
+        sent = {"sequence": suspension.sequence, "transaction": transaction}
+        item = RecordedEvent(RecordKind.SENT, now, self._relay.address, sent)
+        self._database.add_filing_event(number, f"sent:{transaction}", item)
+        return transaction
+
     def _reason(self, number: str) -> str:
         """Why, in the 32 bytes that the chain keeps in words."""
         stops = [item for item in self._database.filing_events(number) if _stops(item)]
         if not stops:
             return "regulator's page contradicts"
+        if stops[-1].kind is RecordKind.ADVERSE:
+            return f"failed: {', '.join(stops[-1].content['rules'])}"
         kind = stops[-1].content["kind"].lower().replace("_", " ")
         return f"{kind} declared" if stops[-1].kind is RecordKind.DECLARED else f"{kind} report overdue"
 
     # What a person sees ----------------------------------------------------------------------------------------------
 
-    def _folded(self, number: str, now: int) -> Folded:
+    def folded(self, number: str, now: int) -> Folded:
+        """Where the filing stands by its record."""
         return fold(self._database.filing_events(number), now)
 
     def view(
@@ -631,8 +677,8 @@ class Duties:
             raise UnknownFilingError(
                 "this node has no record of this filing", where=number, remedy="it begins with the first approval"
             )
-        folded = self._folded(number, now)
-        alerts = self._alerts(number, folded, registry, state, now)
+        folded = self.folded(number, now)
+        alerts = [text for _, text in self.alerts(number, folded, registry, state, now)]
         # The record only grows, so a row's place in it never changes.
         end = len(recorded) if before is None else min(before, len(recorded))
         first = max(0, end - events)
@@ -662,28 +708,32 @@ class Duties:
         newest = signed[-1]
         return dict(newest) if state is None or newest["suspension"]["sequence"] == state.sequence else None
 
-    def _alerts(
+    def alerts(
         self, number: str, folded: Folded, registry: Registry | None, state: FilingState | None, now: int
-    ) -> list[str]:
-        """What a person should look at now."""
+    ) -> list[tuple[str, str]]:
+        """What a person should look at now: (kind, sentence). Kinds: suspension, status, dossier, report."""
         today = _today(now)
         found = []
         if folded.stopped and (state is None or state.status is OnChainStatus.APPROVED):
-            found.append("to be suspended, and not suspended on chain")
+            found.append(("suspension", "to be suspended, and not suspended on chain"))
         seen = [item for item in self._database.filing_events(number) if item.kind in _SEEN_KINDS]
         if seen and seen[-1].kind is RecordKind.OBSERVED and seen[-1].content["status"] is None:
-            found.append(f"unmapped status {seen[-1].content['wording']!r}: where the filing stands is INDETERMINATE")
-        if self._approved_dossier(number, state) is None:
-            found.append("the approved dossier is not known here: its deadlines are not watched; hand it in")
+            wording = seen[-1].content["wording"]
+            found.append(("status", f"unmapped status {wording!r}: where the filing stands is INDETERMINATE"))
+        if self.approved_dossier(number, state) is None:
+            text = "the approved dossier is not known here: its deadlines are not watched; hand it in"
+            found.append(("dossier", text))
         for row in self.due(number, registry, state):
             standing = row.state(today)
             if standing is ReportState.OVERDUE:
-                found.append(f"the {row.kind} report of {row.event_on} was due on {row.due}")
+                found.append(("report", f"the {row.kind} report of {row.event_on} was due on {row.due}"))
             elif standing is ReportState.UNKNOWN:
                 why = "beyond the working-day calendar" if row.due is None else "the chain was not read"
-                found.append(f"INDETERMINATE whether the {row.kind} report of {row.event_on} is overdue: {why}")
+                text = f"INDETERMINATE whether the {row.kind} report of {row.event_on} is overdue: {why}"
+                found.append(("report", text))
             elif row.due is None and row.reported_on is None:
-                found.append(f"the deadline of the {row.kind} report of {row.event_on} lies beyond the calendar")
+                text = f"the deadline of the {row.kind} report of {row.event_on} lies beyond the calendar"
+                found.append(("report", text))
         return found
 
 
@@ -705,7 +755,7 @@ def _today(now: int) -> date:
 
 def _stops(item: RecordedEvent) -> bool:
     """Whether a row is this node's own reason to stop."""
-    return item.kind is RecordKind.OVERDUE or (
+    return item.kind in (RecordKind.OVERDUE, RecordKind.ADVERSE) or (
         item.kind is RecordKind.DECLARED and item.content["kind"] == "MAJOR_RISK"
     )
 

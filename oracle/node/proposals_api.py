@@ -33,7 +33,8 @@ def parsed(model: type[Model], body: bytes) -> Model:
         raise InputError(f"{rows[0]['field']}: {rows[0]['problem']}", where="body", details=rows) from None
 
 
-def _answer(node: Node, answer: Answer) -> Result:
+def answered(node: Node, answer: Answer) -> Result:
+    """What a node's decision comes to: its signature, or the refusal with its reasons."""
     if answer.signature is None:
         findings = answer.decision.as_json()["failed"]
         if answer.guard is not None:
@@ -110,7 +111,7 @@ def proposals(node: Node, calls: StoredCalls) -> APIRouter:
         body = await calls.body(request)
 
         def work(request_id: int) -> Result:
-            return _answer(node, node.approve(request_id, parsed(ApprovalRequest, body).approval))
+            return answered(node, node.approve(request_id, parsed(ApprovalRequest, body).approval))
 
         return await calls.run(request, body, work)
 
@@ -126,7 +127,7 @@ def proposals(node: Node, calls: StoredCalls) -> APIRouter:
 
         def work(request_id: int) -> Result:
             proposal = parsed(UpdateRequest, body)
-            return _answer(node, node.update(request_id, proposal.dossier_hash, proposal.update))
+            return answered(node, node.update(request_id, proposal.dossier_hash, proposal.update))
 
         return await calls.run(request, body, work)
 

@@ -66,6 +66,7 @@ from oracle.store.database import Database, format_time
 from oracle.store.evidence_place import open_evidence
 from oracle.store.signing_guard import GuardRefusedError, SigningGuard
 from oracle.store.transactions import StoredTransactions
+from oracle.store.watch_state import WatchState
 
 __all__ = [
     "MAX_REVISIONS",
@@ -163,9 +164,13 @@ class Node:
         }
 
     def check_committee(self) -> str | None:
-        """None if this node's key is in the registry's committee on the right chain; otherwise what is wrong."""
-        operators = self.registry().operators()
-        if self.address in operators:
+        """None if this node's signatures count on the right chain; otherwise what is wrong.
+
+        Those of an operator that was replaced count for the registry's retention.
+        """
+        registry = self.registry()
+        operators = registry.operators()
+        if self.address in operators or registry.counts(self.address):
             return None
         return f"{self.address} is not among the registry's operators {', '.join(operators)}"
 
@@ -202,15 +207,18 @@ class Node:
             LOG.info("source read", extra={**facts, "kinds": sorted({item.kind.value for item in seen})})
         return seen
 
-    def case(self, dossier: Dossier, *, chain: Registry | None, fresh: bool = False) -> Case:
-        """The case of a dossier at this moment: observed, with the chain's facts if a registry is given."""
+    def case(self, dossier: Dossier, *, chain: Registry | None, fresh: bool = False, now: int | None = None) -> Case:
+        """The case of a dossier: observed, with the chain's facts if a registry is given. `now` is this moment if None.
+
+        With `fresh` every source is asked; what they say is stored in any case.
+        """
         query = query_for(dossier)
         earlier = self.database.earlier_publications(fold_number(query.number)) if query.number else []
         observations = self.observe(query, fresh=fresh)
         case = Case(
             dossier=dossier,
             policy=self.config.policy,
-            now=int(time.time()),
+            now=int(time.time()) if now is None else now,
             observations=tuple(observations),
             earlier=tuple(earlier),
             tranches=planned_facts(dossier, self.config, chain, self.connections.registry)
@@ -226,6 +234,11 @@ class Node:
         self.duties.observed(case, trusted=trusted)
         known = self.duties.facts(case.number, chain, case.now) if trusted else known
         return replace(case, approved=known.approved, recorded=known.recorded, state=known.state)
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """What a person should look at: keys filing (number; None for the node), kind, severity, since, text."""
+        rows = WatchState(self.database.engine).with_alerts()
+        return [{"filing": row.number or None, **alert} for row in rows for alert in row.alerts]
 
     def unread_chains(self) -> list[str]:
         """What is wrong with each further chain that can't be read, one sentence a chain."""

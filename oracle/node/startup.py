@@ -1,22 +1,13 @@
-"""What must hold before a node serves, and what runs beside it. Each fault at the start is one clear line."""
+"""What must hold before a node serves. Each fault is one clear line."""
 
 from __future__ import annotations
 
-import logging
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from eth_keys.backends import get_backend
-from sqlalchemy.exc import SQLAlchemyError
 
 from oracle.errors import FilingGateError, InputError, UnreachableError
 from oracle.node.service import Node
 
-__all__ = ["check_start", "sweeping"]
-
-LOG = logging.getLogger("filing_gate.duties")
+__all__ = ["check_start"]
 
 
 def check_start(node: Node) -> list[str]:
@@ -50,33 +41,3 @@ def _restored(node: Node) -> str:
         "signs no new approval or renewal, as it can't know what it signed after the backup; see `filing-gate key "
         "confirm-restore`"
     )
-
-
-@contextmanager
-def sweeping(node: Node, seconds: float) -> Iterator[None]:
-    """Sweep the duties at once and then every `seconds`, in a thread of its own, until the block ends."""
-    stop = threading.Event()
-
-    def work() -> None:
-        planned = time.monotonic()
-        while True:
-            lag, ok = time.monotonic() - planned, False
-            try:
-                reports = node.duties.sweep(int(time.time()))
-                ok = not any(report.unreachable for report in reports)
-            except (FilingGateError, SQLAlchemyError) as error:
-                # One failed sweep is not the last: the next finds the same record.
-                LOG.error("the sweep of duties failed: %s", error)
-            node.metrics.job("sweep", lag, ok)
-            # Measured from where it was due: a sweep that takes longer than its interval shows as lag.
-            planned = max(planned + seconds, time.monotonic() - seconds)
-            if stop.wait(max(planned - time.monotonic(), 0.0)):
-                return
-
-    thread = threading.Thread(target=work, name="duties", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(timeout=30)

@@ -47,11 +47,13 @@ def status(node: Node) -> APIRouter:
     )
     async def readyz() -> Response:
         found = await run_in_threadpool(readiness, node)
+        alerts = [] if "database" in found.problems else await run_in_threadpool(node.alerts)
         # What the newest sweep wants a person to look at; it does not make the node unready.
         swept = node.duties.swept
         content = {
             "status": "ready" if found.ready else "unready",
             "problems": found.problems,
+            "alerts": alerts,
             "key": found.key.as_json() if found.key is not None else None,
             "sources": {name: state.as_json() for name, state in found.sources.items()},
             "duties": None

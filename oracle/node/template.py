@@ -107,7 +107,7 @@ rpc_url = {quoted(rpc_url)}   # if it holds an access key, write rpc_url_env = "
 
 [key]
 {_KEYS.get(key_type, keystore)}
-# An account that brings this node's suspensions on chain. It needs gas and no right; without it anybody may relay them.
+# An account that brings suspensions and renewals on chain. It needs gas and no right; without it anybody may.
 # [relay]
 # keystore = "relay.json"
 # password_env = "NAME"        # or password_file
@@ -118,10 +118,25 @@ rpc_url = {quoted(rpc_url)}   # if it holds an access key, write rpc_url_env = "
 
 # Who may declare events and record reports after the filing, besides this operator's own key.
 # [duties]
-# sweep_seconds = 60           # how often `serve` looks for overdue reports
+# sweep_seconds = 60           # how often `serve` looks what is due
 # [[duties.declarants]]
 # address = "0x..."            # the issuer's key for this
 # filings = []                 # filing numbers; none: every filing
+
+# Filings approved on chain are looked at again, renewed and suspended by `serve` itself (docs/watch.md).
+# [watch]
+# enabled = true
+# interval_seconds = 600       # how often the sources of one filing are asked anew
+# jitter = 1.0                 # over which part of the interval the filings are spread
+# retry_seconds = 30           # first pause after a look that said nothing certain; it doubles up to the interval
+# renew_before_seconds = 21600 # a window that ends sooner is renewed, by nodes with [relay] and [[watch.nodes]]
+# validity_seconds = 86400     # length of a renewed window; policy and registry bind as well
+# grid_seconds = 3600          # renewed windows end on multiples of it, so that several relays propose the same
+# concurrency = 4
+# database_url = "sqlite:///watch.db"   # or database_url_env = "NAME"; default: beside the store
+# [[watch.nodes]]              # the other operators' nodes, which a relay asks for signatures
+# url = "https://..."
+# key_env = "NAME"             # or key_file; leave both out where the node asks for no key
 
 [store]
 url = "sqlite:///node.db"      # or postgresql://user@host/name; with a password: url_env = "NAME" instead

@@ -164,11 +164,9 @@ def decide_approval(case: Case, chain_id: int, chain: FilingOnChain, proposed: F
         *_until(case, chain, proposed.valid_until),
     ]
     earliest = _midnight(case.dossier.issue_plan.first_issue_not_before)
-    if (
-        not max(earliest, case.now - CLOCK_SKEW_SECONDS)
-        <= proposed.valid_after
-        <= max(earliest, case.now + CLOCK_SKEW_SECONDS)
-    ):
+    # A proposal that waited for a node that was down keeps its bytes: others have signed them and sign no other.
+    oldest = case.now - CLOCK_SKEW_SECONDS - case.policy.max_approval_seconds
+    if not max(earliest, oldest) <= proposed.valid_after <= max(earliest, case.now + CLOCK_SKEW_SECONDS):
         differences.append(Difference("validAfter", proposed.valid_after, f"about {max(earliest, case.now)}"))
     if chain.status not in (OnChainStatus.NONE, OnChainStatus.APPROVED):
         differences.append(

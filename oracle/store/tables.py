@@ -1,4 +1,8 @@
-"""The tables. Rows are only ever added; an answer is a row of its own, so what was received is kept in any case."""
+"""The tables. Rows are only ever added; an answer is a row of its own, so what was received is kept in any case.
+
+Three hold working state and are changed in place: `watched_filings`, `watch_actions`, `watch_replicas`. They prove
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,8 @@ __all__ = [
     "Long",
     "answers",
     "api_keys",
+    "collected_signatures",
+    "collections",
     "decision_records",
     "decisions",
     "dossiers",
@@ -40,6 +46,9 @@ __all__ = [
     "signing_claims",
     "transaction_attempts",
     "transactions",
+    "watch_actions",
+    "watch_replicas",
+    "watched_filings",
 ]
 
 #: 64 bits on both. SQLite's INTEGER has them, and it alone numbers rows by itself.
@@ -289,4 +298,57 @@ signing_claims = Table(
     Column("proposal", Text, nullable=False),
     Column("claimed_at", Long, nullable=False),
     UniqueConstraint("filing", "sequence", "turn", name="signing_claims_once_a_turn"),
+)
+
+watched_filings = Table(
+    "watched_filings",
+    metadata,
+    Column("number", Text, primary_key=True),
+    Column("next_at", Long, nullable=False),
+    Column("looked_at", Long, nullable=False),
+    Column("outcome", String(24), nullable=False),
+    Column("unclear_since", Long),
+    Column("unclear_looks", Integer, nullable=False),
+    Column("alerts", Text, nullable=False),
+    Column("claimed_by", String(120)),
+    Index("watched_filings_by_time", "next_at"),
+)
+
+watch_actions = Table(
+    "watch_actions",
+    metadata,
+    Column("key", String(120), primary_key=True),
+    Column("attempt", Integer, nullable=False),
+    Column("begun_by", String(120), nullable=False),
+    Column("acting_since", Long),
+    Column("failures", Integer, nullable=False),
+    Column("failure_kind", String(24)),
+    Column("failure", Text),
+)
+
+watch_replicas = Table(
+    "watch_replicas",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("beat_at", Long, nullable=False),
+)
+
+collections = Table(
+    "collections",
+    metadata,
+    Column("digest", String(66), primary_key=True),
+    Column("filing", String(66), nullable=False),
+    Column("sequence", Long, nullable=False),
+    Column("valid_until", Long, nullable=False),
+    Column("proposal", Text, nullable=False),
+    Index("collections_by_filing", "filing", "sequence"),
+)
+
+collected_signatures = Table(
+    "collected_signatures",
+    metadata,
+    Column("digest", ForeignKey("collections.digest"), primary_key=True),
+    Column("operator", String(42), primary_key=True),
+    Column("signature", String(132), nullable=False),
+    Column("node", Text, nullable=False),
 )

@@ -26,7 +26,6 @@ from oracle.domain.lifecycle import LifeCycle
 from oracle.domain.names import filing_id
 from oracle.errors import RefusedError
 from oracle.node.service import Node
-from oracle.node.startup import sweeping
 from oracle.rules.case import SHANGHAI
 from oracle.rules.decision_record import dossier_hashes
 from oracle.signing.eip712 import Domain, approval_digest
@@ -437,20 +436,6 @@ def test_page_says_supplement_after_filing__the_sweep_suspends_for_review(world:
     world.nodes[0].node.duties.sweep(int(time.time()))
     assert status(world, number) is OnChainStatus.SUSPENDED
     assert duties(world, number)["state"] == "SUSPENDED"
-
-
-def test_sweeping__in_the_background__acts_by_itself_and_ends(world: World) -> None:
-    number = "国合函〔2026〕2014号"
-    approved(world, number)
-    first = world.nodes[0].node
-    unsent = Node(first.config, first.database, (), world.signers[0], first.evidence)
-    assert not unsent.duties.take(number, statement(world, number), int(time.time())).done
-    with sweeping(first, 0.05):
-        end = time.monotonic() + 10
-        while status(world, number) is OnChainStatus.APPROVED and time.monotonic() < end:
-            time.sleep(0.05)
-    assert status(world, number) is OnChainStatus.SUSPENDED
-    assert not any(thread.name == "duties" for thread in threading.enumerate())
 
 
 def test_chain_down__recorded_and_stopped_off_chain__later_sent(world: World, tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def other(value: str) -> str:
         ("sequence", lambda a: {**a, "sequence": a["sequence"] + 1}),
         ("validUntil", lambda a: {**a, "validUntil": a["validUntil"] + 10 * 86400}),
         ("validUntil", lambda a: {**a, "validUntil": a["validAfter"] - 10}),
-        ("validAfter", lambda a: {**a, "validAfter": a["validAfter"] - 3600}),
+        ("validAfter", lambda a: {**a, "validAfter": a["validAfter"] - 4 * 86_400}),
         ("tranches", lambda a: {**a, "tranches": a["tranches"][:1]}),
         ("tranches", lambda a: {**a, "tranches": [{**a["tranches"][0], "cap": 1}, *a["tranches"][1:]]}),
         ("tranches", lambda a: {**a, "tranches": [{**a["tranches"][0], "decimals": 7}, *a["tranches"][1:]]}),
@@ -202,7 +202,7 @@ def test_approval__chain_is_down__unreachable_and_nothing_is_signed(world: World
         node.config = node.config.model_copy(update={"chain": chain})
     assert signatures(world) == before
     ready = world.client().get("/readyz").content
-    assert (ready["status"], ready["problems"], ready["duties"]) == ("ready", {}, None)
+    assert (ready["status"], ready["problems"], ready["duties"], ready["alerts"]) == ("ready", {}, None, [])
 
 
 BAD_DOSSIERS: tuple[tuple[Any, str, str], ...] = (

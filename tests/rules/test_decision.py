@@ -65,9 +65,11 @@ def test_decide_approval__what_every_node_would_sign__approved() -> None:
 
 @pytest.mark.parametrize(
     ("valid_after", "differs"),
-    ((NOW - 300, False), (NOW - 301, True), (NOW + 300, False), (NOW + 301, True)),
+    ((NOW - 3 * DAY - 300, False), (NOW - 3 * DAY - 301, True), (NOW + 300, False), (NOW + 301, True)),
 )
-def test_decide_approval__begin_of_window__within_the_clocks_skew(valid_after: int, differs: bool) -> None:
+def test_decide_approval__begin_of_window__not_ahead_and_not_older_than_the_longest_window(
+    valid_after: int, differs: bool
+) -> None:
     assert fields_of(sample_case(), valid_after=valid_after) == (["validAfter"] if differs else [])
 
 

@@ -31,7 +31,7 @@ test: ## all tests (JOBS=2, TEST_ARGS="-k name" to choose)
 
 soak: ## what takes minutes: the watch killed at every step, and replicas on one PostgreSQL
 	@scripts/bootstrap.sh project node
-	@$(PY) -m pytest -m soak tests/watch $(TEST_ARGS)
+	@$(PY) -m pytest -m soak $(TEST_ARGS)
 
 lint: ## style, types and the direction of imports
 	@scripts/bootstrap.sh project

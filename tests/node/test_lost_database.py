@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from oracle.collector.node_client import NodeClient
 from oracle.evidence.store import EvidenceStore
 from oracle.node.config import NodeConfig
 from oracle.node.service import Node
@@ -37,7 +36,7 @@ def test_serve__database_gone_and_back__503_then_as_before(
     node = ServedNode(Node(config, database, [], KeySigner(b"\x01" * 32), EvidenceStore(tmp_path)))
     name = make_url(postgres_url).database
     try:
-        client = NodeClient(node.url)
+        client = node.client()
         assert client.post("/v1/dossiers", sample_bytes()).status == 201
         with psycopg.connect(postgres_server.get_uri(), autocommit=True) as server:
             server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())

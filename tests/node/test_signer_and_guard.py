@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from oracle.collector.node_client import NodeClient, NodeReply
+from oracle.collector.node_client import NodeReply
 from oracle.collector.proposal import propose_approval
 from oracle.domain.approval import FilingApproval
 from oracle.errors import InputError
@@ -35,13 +35,13 @@ def shared_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 def proposed(world: World) -> Any:
     # The first two only: both have to sign, and so the hardware module has.
-    nodes = [NodeClient(url, timeout=40) for url in world.urls[:2]]
+    nodes = world.clients(timeout=40)[:2]
     return propose_approval(nodes, world.registry, 31337, world.dossier(), now=int(time.time()), window_seconds=86_400)
 
 
 def ask(world: World, approval: FilingApproval) -> NodeReply:
     body = json.dumps({"approval": approval.model_dump(mode="json", by_alias=True)}).encode()
-    return NodeClient(world.urls[0], timeout=40).post("/v1/approvals", body)
+    return world.clients(timeout=40)[0].post("/v1/approvals", body)
 
 
 def send(world: World, function: str, *arguments: Any) -> None:

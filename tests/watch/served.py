@@ -24,6 +24,7 @@ from oracle.signing.keys import KeySigner, new_keystore
 from tests.anvil import ROOT
 from tests.node.running_nodes import World
 from tests.standin.csrc_content import TOKEN_NOTICES, TOKEN_TABLE
+from tests.watch.relays import key_file
 
 PASSWORD = "serve"
 DAY = 86_400
@@ -56,13 +57,16 @@ class Serve:
         raw_call(world.w3, "anvil_setBalance", [self.relay, hex(10**20)])
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        nodes = "".join(f'[[watch.nodes]]\nurl = "{node.url}"\n' for node in world.nodes[1:])
+        nodes = "".join(
+            f'[[watch.nodes]]\nurl = "{node.url}"\nkey_file = "{key_file(node)}"\n' for node in world.nodes[1:]
+        )
         self.config = folder / "node.toml"
         self.config.write_text(
             f'''name = "operator-1"
 [http]
 port = {self.port}
 cache_seconds = 0
+auth = "none"
 [chain]
 id = 31337
 registry = "{world.deployment.registry}"
@@ -149,7 +153,7 @@ def approve(world: World, number: str, url: str | None = None) -> Dossier:
     """Publish a filing and have the committee approve it for a day; the node at `url` gets the dossier too."""
     world.publish(number=number)
     dossier = world.dossier({"filing.filingNumber": number})
-    clients = [NodeClient(node) for node in world.urls]
+    clients = world.clients()
     for _ in range(10):  # on a busy machine a node's own source may be too slow for it
         now = max(int(world.w3.eth.get_block("latest")["timestamp"]), int(time.time()))
         proposed = propose_approval(clients, world.registry, 31337, dossier, now=now, window_seconds=DAY)

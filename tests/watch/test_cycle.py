@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from oracle.collector.node_client import NodeClient
 from oracle.collector.proposal import propose_update
 from oracle.domain.approval import OnChainStatus
 from oracle.domain.filing import AdverseKind, ObservationKind
@@ -163,7 +162,7 @@ def test_cycle__entity_listed_under_its_code__bar_4_suspends__the_same_name_alon
     watcher.cycle(now + 1, [number])
     assert state(world, number).status is OnChainStatus.SUSPENDED
     # Nodes refuse to resume while the bar is hit.
-    clients = [NodeClient(url) for url in world.urls]
+    clients = world.clients()
     again = propose_update(
         clients, world.registry, 31337, dossier, OnChainStatus.APPROVED, "why", now=now, window_seconds=DAY
     )

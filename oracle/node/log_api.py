@@ -6,16 +6,16 @@ does with each thing that the node keeps.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from oracle.domain.canonical import canonical_bytes
 from oracle.evidence.log_tiles import parse_tile_path
 from oracle.node.openapi import answers
+from oracle.node.problems import problem, respond
 from oracle.node.published_log import PublishedLog
 
 __all__ = ["FOREVER", "log_router"]
@@ -29,10 +29,8 @@ _DIGEST = re.compile("0x[0-9a-f]{64}")
 _SIZE = re.compile("0|[1-9][0-9]{0,15}")
 
 
-def _problem(status: int, kind: str, title: str) -> Response:
-    content = {"type": f"urn:filing-gate:problem:{kind}", "title": title, "status": status}
-    headers = {"Cache-Control": "no-store"}
-    return Response(json.dumps(content), status, headers, media_type="application/problem+json")
+def _problem(request: Request, status: int, kind: str, title: str) -> Response:
+    return respond(problem(status, kind, title), request.state.request_id)
 
 
 def _json(content: Any) -> Response:
@@ -51,9 +49,9 @@ def log_router(log: PublishedLog | None) -> APIRouter:
         response_class=Response,
         responses={**answers({}, 404), 200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
     )
-    async def checkpoint() -> Response:
+    async def checkpoint(request: Request) -> Response:
         if log is None:
-            return _problem(404, "unknown", none)
+            return _problem(request, 404, "unknown", none)
         note = await run_in_threadpool(log.checkpoint)
         return Response(note, headers=_FRESH, media_type="text/plain; charset=utf-8")
 
@@ -64,9 +62,9 @@ def log_router(log: PublishedLog | None) -> APIRouter:
         response_class=Response,
         responses={**answers({}, 404), 200: {"content": {"application/json": {"schema": {"type": "object"}}}}},
     )
-    async def key() -> Response:
+    async def key(request: Request) -> Response:
         if log is None:
-            return _problem(404, "unknown", none)
+            return _problem(request, 404, "unknown", none)
         return _json(await run_in_threadpool(log.binding))
 
     @router.get(
@@ -76,11 +74,11 @@ def log_router(log: PublishedLog | None) -> APIRouter:
         response_class=Response,
         responses={**answers({}, 404), 200: {"content": {"application/octet-stream": {"schema": {"type": "string"}}}}},
     )
-    async def tile(rest: str) -> Response:
+    async def tile(request: Request, rest: str) -> Response:
         found = parse_tile_path(f"tile/{rest}")
         data = await run_in_threadpool(log.tile, found) if log is not None and found is not None else None
         if data is None:
-            return _problem(404, "unknown", "no checkpoint of this log covers such a tile")
+            return _problem(request, 404, "unknown", "no checkpoint of this log covers such a tile")
         headers = {"Cache-Control": FOREVER, "X-Content-Type-Options": "nosniff"}
         return Response(data, headers=headers, media_type="application/octet-stream")
 
@@ -92,18 +90,19 @@ def log_router(log: PublishedLog | None) -> APIRouter:
         responses={**answers({}, 404), 200: {"content": {"application/json": {"schema": {"type": "object"}}}}},
     )
     async def proof(
+        request: Request,
         leaf: str | None = Query(None, max_length=64),
         sha256: str | None = Query(None, max_length=64),
         decision: str | None = Query(None, max_length=20),
         signature: str | None = Query(None, max_length=66),
     ) -> Response:
         if log is None:
-            return _problem(404, "unknown", none)
+            return _problem(request, 404, "unknown", none)
         shapes = ((leaf, _HASH), (sha256, _HASH), (decision, _NUMBER), (signature, _DIGEST))
         given = [shape.fullmatch(text) is not None for text, shape in shapes if text is not None]
         if given != [True]:
             title = "give one of leaf, sha256 (64 hex digits), decision (a number), signature (0x and 64 hex digits)"
-            return _problem(422, "invalid", title)
+            return _problem(request, 422, "invalid", title)
         subject = ("decision", decision) if decision is not None else ("signature", signature or "")
         found = await run_in_threadpool(
             log.find,
@@ -111,7 +110,9 @@ def log_router(log: PublishedLog | None) -> APIRouter:
             sha256=sha256,
             subject=subject if leaf is None and sha256 is None else None,
         )
-        return _problem(404, "unknown", "no such leaf in the log") if found is None else _json(found[0].as_json())
+        return (
+            _problem(request, 404, "unknown", "no such leaf in the log") if found is None else _json(found[0].as_json())
+        )
 
     @router.get(
         "/v1/log/consistency",
@@ -120,11 +121,11 @@ def log_router(log: PublishedLog | None) -> APIRouter:
         response_class=Response,
         responses={**answers({}, 404), 200: {"content": {"application/json": {"schema": {"type": "object"}}}}},
     )
-    async def consistency(size: str = Query(alias="from", max_length=20)) -> Response:
+    async def consistency(request: Request, size: str = Query(alias="from", max_length=20)) -> Response:
         if log is None:
-            return _problem(404, "unknown", none)
+            return _problem(request, 404, "unknown", none)
         if not _SIZE.fullmatch(size):
-            return _problem(422, "invalid", "from is a number of leaves")
+            return _problem(request, 422, "invalid", "from is a number of leaves")
         note, hashes = await run_in_threadpool(log.consistency, int(size))
         return _json({"checkpoint": note.decode("utf-8"), "from": int(size), "proof": [item.hex() for item in hashes]})
 

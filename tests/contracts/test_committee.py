@@ -410,6 +410,18 @@ def test_two_replacements_of_one__second__void(council: Council, five: list[Loca
     assert_refused(council.refusal("applyOperator", NEWER.address, five[0].address), "NotAnnounced")
 
 
+def test_announcements_of_one_for_two_places__second__void(council: Council, five: list[LocalAccount]) -> None:
+    council.announce(NEW.address, five[0].address)
+    council.announce(NEW.address)
+    council.announce(NEW.address, five[1].address)
+    council.wait()
+    council.do("applyOperator", NEW.address, five[0].address)
+    assert [council.ready_at(NEW.address), council.ready_at(NEW.address, five[1].address)] == [0, 0]
+    assert_refused(council.refusal("applyOperator", NEW.address, ZERO_ADDRESS), "NotAnnounced")
+    assert_refused(council.refusal("applyOperator", NEW.address, five[1].address), "NotAnnounced")
+    assert council.operators().count(NEW.address) == 1
+
+
 def test_announcements_for_different_seats__each_lands(council: Council, five: list[LocalAccount]) -> None:
     council.announce(NEW.address, five[0].address)
     council.announce(NEWER.address, five[1].address)

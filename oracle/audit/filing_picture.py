@@ -48,7 +48,7 @@ def filing_picture(filing: Mapping[str, Any], tokens: Sequence[Mapping[str, Any]
         x = at(moment)
         anchor = "end" if number == 4 else "middle"
         parts.append(f'<line class="grid" x1="{x}" x2="{x}" y1="{_TOP - 8}" y2="{bottom}"/>')
-        parts.append(f'<text class="tick" x="{x}" y="{bottom + 16}" text-anchor="{anchor}">{_day(moment)}</text>')
+        parts.append(f'<text class="tick" x="{x}" y="{bottom + 16}" text-anchor="{anchor}">{_tick(moment, span)}</text>')
     parts.append(f'<text x="4" y="{_TOP + 16}">window</text>')
     parts += _windows(changes, at, last)
     for change in changes:
@@ -133,8 +133,9 @@ def _spoken(filing: Mapping[str, Any], tokens: Sequence[Mapping[str, Any]]) -> s
     )
 
 
-def _day(moment: int) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d")
+def _tick(moment: int, span: int) -> str:
+    """A day, and its hour where a few days are all there is."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d" if span > 8 * 86_400 else "%m-%d %H:%M")
 
 
 def _moment(moment: int) -> str:

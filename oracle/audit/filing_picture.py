@@ -48,7 +48,8 @@ def filing_picture(filing: Mapping[str, Any], tokens: Sequence[Mapping[str, Any]
         x = at(moment)
         anchor = "end" if number == 4 else "middle"
         parts.append(f'<line class="grid" x1="{x}" x2="{x}" y1="{_TOP - 8}" y2="{bottom}"/>')
-        parts.append(f'<text class="tick" x="{x}" y="{bottom + 16}" text-anchor="{anchor}">{_tick(moment, span)}</text>')
+        label = _tick(moment, span)
+        parts.append(f'<text class="tick" x="{x}" y="{bottom + 16}" text-anchor="{anchor}">{label}</text>')
     parts.append(f'<text x="4" y="{_TOP + 16}">window</text>')
     parts += _windows(changes, at, last)
     for change in changes:

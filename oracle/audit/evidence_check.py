@@ -150,10 +150,11 @@ class Fault(NamedTuple):
     """Why an observation's bytes do not bear it out.
 
     `kind`: missing (no such bytes), damaged (they no longer fit their hash), origin (no capture shows where they came
-    from), parse (they say something else, or cannot be parsed again).
+    from), absent (a capture or configuration that reading them needs is not there), parse (they say something else, or
+    cannot be parsed again).
     """
 
-    kind: Literal["missing", "damaged", "origin", "parse"]
+    kind: Literal["missing", "damaged", "origin", "absent", "parse"]
     problem: str
 
 
@@ -224,6 +225,8 @@ class _Kept:
 
     def __init__(self, read: ReadStore) -> None:
         self._read = read
+        #: Whether a capture was asked for that is not there.
+        self.lacked = False
 
     def payload(self, sha256: str) -> bytes:
         """The bytes of that hash. Errors as `EvidenceStore.get`."""
@@ -234,6 +237,7 @@ class _Kept:
         """The newest body until that moment; where it was only confirmed (304), the one that was confirmed."""
         until = [item for item in self._read.captures_of(url) if item.moment <= moment and item.status == 200]
         if not until:
+            self.lacked = True
             raise ParseError(f"no WARC file shows {url[:200]}", remedy="restore the store from a backup")
         newest = max(until, key=lambda item: (item.moment, item.warc))
         self._read.needed.add(newest.warc)
@@ -405,8 +409,11 @@ class ReadStore:
                 return Fault("origin", problem)
         if why_without_parse(seen) is not None:
             return None
+        self._kept.lacked = False
         problem = self._parse_fault(seen, item.settings, asked)
-        return Fault("parse", problem) if problem else None
+        if problem is None:
+            return None
+        return Fault("absent" if self._kept.lacked or not item.settings else "parse", problem)
 
     def _gave(self, seen: Observation) -> tuple[list[_Capture], list[_Capture]]:
         """The captures that gave an observation's bytes by its address, and those that confirmed them (304)."""

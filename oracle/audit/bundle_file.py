@@ -140,7 +140,7 @@ def unpack(data: bytes) -> dict[str, bytes]:
         if len(files) > MAX_FILES:
             raise _bad(f"has more than {MAX_FILES} files")
     if _zip(files) != data:
-        raise _bad("is a ZIP file, but not written as a bundle is: it may hide something")
+        raise _bad("is a ZIP file, but not as a bundle is written: it is damaged, or may hide something")
     for name in ("bundle.json", "chain.json"):
         if name not in files:
             raise _bad(f"has no {name}")

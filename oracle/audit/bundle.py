@@ -70,10 +70,14 @@ def _evidence(change: Change, operator: str, witness: Witness, record: bytes) ->
             files[sha256] = read.store.get(sha256)
         except FilingGateError:
             continue  # missing or damaged: whoever checks the bundle finds that it is not included
-    manifest_file = manifest_of(
-        str(signed.document.get("dossierHash")), [item.seen for item in seen], held_store(files)
-    ).as_bytes()
-    return {"evidence.json": manifest_file, **{f"files/{sha256}": data for sha256, data in files.items()}}
+    made = {f"files/{sha256}": data for sha256, data in files.items()}
+    try:
+        manifest_file = manifest_of(
+            str(signed.document.get("dossierHash")), [item.seen for item in seen], held_store(files)
+        )
+    except ValidationError:
+        return made  # a decision on no dossier: whoever checks the bundle says so
+    return {"evidence.json": manifest_file.as_bytes(), **made}
 
 
 def _log(fetch: Fetch, digest: str, record: bytes | None) -> bytes:

@@ -13,7 +13,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from oracle.audit.bundle_file import BundleManifest, BundleSubject, read_document, unpack
 from oracle.audit.chain_reader import ChainReader
@@ -336,7 +336,11 @@ class _Check:
         if given is None:
             tell("EVIDENCE-MANIFEST", None, "", "no evidence.json")
             return
-        own = manifest_of(str(signed.document.get("dossierHash")), [item.seen for item in seen], read.store)
+        try:
+            own = manifest_of(str(signed.document.get("dossierHash")), [item.seen for item in seen], read.store)
+        except ValidationError:
+            tell("EVIDENCE-MANIFEST", False, "a decision on a dossier", str(signed.document.get("dossierHash"))[:80])
+            return
         tell("EVIDENCE-MANIFEST", given == own.as_bytes(), sha256_hex(own.as_bytes()), sha256_hex(given))
 
     def _stamp(self, signed: SignedDecision, seen: list[Seen], read: ReadStore, tell: Tell) -> None:

@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from oracle.audit.chain_reader import ChainReader, single_calls
 from oracle.audit.committee_history import CHECKS, CommitteeHistory
-from oracle.audit.decision_check import Change
+from oracle.audit.decision_check import UNFIT, Change
 from oracle.audit.history import Signatures, approval_of, concerns, update_of
 from oracle.chain.events import Event, decode_call, decode_log, log_windows
 from oracle.domain.approval import FilingApproval
@@ -120,7 +120,10 @@ class ChainStatement(Frozen):
             "transactionIndex": "0x0",
             "logIndex": hex(self.event.log_index),
         }
-        decoded = decode_log("FilingRegistry", log)
+        try:
+            decoded = decode_log("FilingRegistry", log)
+        except UNFIT:
+            decoded = None
         if decoded is None or not decoded[1] or decoded[0].name not in _CHANGES:
             raise UnfitStatement("the event is no FilingApproved or FilingUpdated")
         event = decoded[0]
@@ -142,9 +145,12 @@ class ChainStatement(Frozen):
         """
         if self.transaction.to != self.registry:
             raise UnfitStatement("the transaction went through another contract")
-        decoded = decode_call("FilingRegistry", bytes.fromhex(self.transaction.input[2:]))
         wanted = _CHANGES[submitted.event.name]
-        calls = list(single_calls(self.transaction.sender, *decoded)) if decoded else []
+        try:
+            decoded = decode_call("FilingRegistry", bytes.fromhex(self.transaction.input[2:]))
+            calls = list(single_calls(self.transaction.sender, *decoded)) if decoded else []
+        except UNFIT:
+            calls = []
         own = [call for call in calls if call[1] == wanted and concerns(call, submitted.event)]
         if not own:
             return f"it is no call of {wanted} for this filing and sequence"
@@ -176,8 +182,17 @@ def _committee_until(reader: ChainReader, registry: str, first: int, event: Even
     known = CommitteeHistory()
     for item in _events(reader, registry, first, event.block):
         if item.name in CHECKS and item.place < event.place:
-            known.apply(item.name, item.values, reader.time_of(item.block))
-    return known
+            deviations = known.apply(item.name, item.values, reader.time_of(item.block))
+            if any(name == "COMMITTEE-EPOCH" for name, _, _ in deviations):
+                break
+    else:
+        if known.epoch:
+            return known
+    raise InputError(
+        "the committee's events do not begin there, or leave one out",
+        where=f"block {first}",
+        remedy="begin at the block of the registry's creation",
+    )
 
 
 def _events(reader: ChainReader, registry: str, first: int, last: int) -> Iterator[Event]:

@@ -44,7 +44,9 @@ def _filing(text: str) -> str:
     help="Where to write the bundle (a ZIP file).",
 )
 @json_option
+@click.pass_context
 def bundle(
+    ctx: click.Context,
     filing: str,
     sequence: int | None,
     rpc: str,
@@ -57,7 +59,8 @@ def bundle(
 ) -> None:
     """Pack all that shows why an approval or update of FILING (its number or id) was signed into one file.
 
-    Anybody checks it with `filing-gate verify`, without network. Give --evidence once for each operator.
+    Anybody checks it with `filing-gate verify`, without network. Give --evidence once for each operator. Exits 1 if a
+    check of what was packed fails.
     """
     from oracle.audit.bundle import make_bundle
     from oracle.audit.bundle_check import verify_bundle
@@ -89,6 +92,8 @@ def bundle(
         "notIncluded": [item.as_json() for item in report.absent],
     }
     emit(as_json, content, [f"written {out}, {len(made)} bytes", *_lines(report)])
+    if not report.holds:
+        ctx.exit(1)
 
 
 @click.command()

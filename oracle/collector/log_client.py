@@ -31,6 +31,13 @@ class LogClient:
         self._headers = {"Authorization": f"Bearer {key}"} if key is not None else {}
         self._timeout = timeout
         self._most = most
+        # Kept, since setting up TLS takes longer than most answers; its connections are not, so nothing is left open.
+        self._client = httpx2.Client(
+            timeout=timeout,
+            trust_env=False,
+            follow_redirects=False,
+            limits=httpx2.Limits(max_keepalive_connections=0),
+        )
 
     def get(self, path: str) -> bytes | None:
         """The body at a path, None if the node has nothing there. Waits where the node bounds its rate (429)."""
@@ -51,10 +58,7 @@ class LogClient:
         end = time.monotonic() + self._timeout
         data = bytearray()
         try:
-            with (
-                httpx2.Client(timeout=self._timeout, trust_env=False, follow_redirects=False) as client,
-                client.stream("GET", self.url + path, headers=self._headers) as response,
-            ):
+            with self._client.stream("GET", self.url + path, headers=self._headers) as response:
                 for chunk in response.iter_bytes():
                     data += chunk
                     if len(data) > self._most or time.monotonic() > end:

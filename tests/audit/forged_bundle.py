@@ -30,7 +30,7 @@ class Forged:
     def __init__(self, made: bytes = KEPT) -> None:
         self.files = unpack(made)
         self.manifest: Json = json.loads(self.files.pop("bundle.json"))
-        self.signers = [item["operator"].lower() for item in self.chain["signatures"]]
+        self.signers: list[str] = [item["operator"].lower() for item in self.chain["signatures"]]
         self.relist = True
 
     @property

@@ -7,6 +7,7 @@ import json
 import struct
 import zipfile
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -24,6 +25,7 @@ from tests.cli.command_line import gate
 
 FILE = FIXTURES / "bundle-v1.zip"
 ROOTS = FIXTURES / "bundle-v1-roots.pem"
+KEPT_MANIFEST = unpack(KEPT)["bundle.json"]
 
 
 def test_verify__kept_bundle_of_version_1__everything_in_it_holds() -> None:
@@ -189,7 +191,6 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "operators no list": (lambda: chain_with(lambda c: c["committee"].update(operators="all")), "valid array"),
     "log no log": (lambda: with_document(Forged().name("log.json"), b"{}"), "Field required"),
 }
-KEPT_MANIFEST = unpack(KEPT)["bundle.json"]
 
 
 @pytest.mark.parametrize("case", HOSTILE)
@@ -239,3 +240,24 @@ def test_verify__any_value_anywhere_in_its_documents__an_error_or_a_report(data:
     same = type(before) is type(place[path[-1]]) and before == place[path[-1]]
     harmless = path[0] in ("firstBlock", "committee", "block", "transaction", "event")
     assert report.failed or same or harmless or lacking(report) > {"CHAIN-CONFIRMED", "STAMP"}
+
+
+def test_verify__decision_on_no_dossier__fails_without_a_traceback() -> None:
+    forged = Forged()
+    forged.decided(lambda d: d.update(dossierHash=None))
+    assert {"DECISION-HASH", "EVIDENCE-MANIFEST"} <= failing(verify_bundle(forged.packed()))
+
+
+@pytest.mark.parametrize("number", range(0, 40, 3))
+def test_verify__call_data_with_hostile_offsets__refused_and_no_traceback(number: int) -> None:
+    """A length or an offset beyond all, at any word of the event and of the call."""
+
+    def change(c: dict[str, Any]) -> None:
+        for part, name, begin in ((c["event"], "data", 2), (c["transaction"], "input", 10)):
+            text = part[name]
+            at = min(begin + 64 * number, len(text) - 64)
+            part[name] = text[:at] + "f" * 64 + text[at + 64 :]
+
+    forged = Forged()
+    forged.on_chain(change)
+    assert failing(verify_bundle(forged.packed())) & {"CHAIN-EVENT", "CHAIN-CALL"}

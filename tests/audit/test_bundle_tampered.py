@@ -76,9 +76,7 @@ for key, value in (
     ("block", 5),
     ("transaction", OTHER),
 ):
-    tampered(f"about another {key}", "BUNDLE-SUBJECT")(
-        lambda b, pair=(key, value): b.manifest["subject"].update([pair])
-    )  # type: ignore[misc]
+    tampered(f"about another {key}", "BUNDLE-SUBJECT")(about(key, value))
 tampered("material of somebody who did not sign", "BUNDLE-OPERATOR")(
     lambda b: b.files.update({f"operators/{ELSEWHERE}/decision.json": b.files[b.name("decision.json")]})
 )

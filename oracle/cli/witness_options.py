@@ -66,7 +66,7 @@ def _is_node(place: str) -> bool:
 def witnesses_of(places: Sequence[str], keys_file: Path | None) -> list[Witness]:
     """What --evidence names. InputError for a folder that is not there, or a node's address with a password."""
     from oracle.audit.witness import NodeWitness, StoreWitness
-    from oracle.collector.log_client import LogClient
+    from oracle.collector.record_client import RecordClient
     from oracle.store.evidence_place import is_address, open_evidence
 
     nodes = [url_without_secret(place, "--evidence", NO_PASSWORD) for place in places if _is_node(place)]
@@ -75,7 +75,7 @@ def witnesses_of(places: Sequence[str], keys_file: Path | None) -> list[Witness]
     for place in places:
         if _is_node(place):
             key = keys.get(place.rstrip("/"))
-            found.append(NodeWitness(LogClient(place, key=key, most=_MAX_EVIDENCE).get))
+            found.append(NodeWitness(RecordClient(place, key=key, most=_MAX_EVIDENCE).get))
             continue
         if not is_address(place) and not Path(place).is_dir():
             raise InputError("no such folder", where=f"--evidence {place}", remedy="name a store of evidence")
@@ -89,12 +89,12 @@ def logs_of(logs: Sequence[str], places: Sequence[str]) -> dict[str, Fetch]:
     InputError for a node of --log that has none; a node of --evidence may have none.
     """
     from oracle.audit.log_check import LogBinding, verify_binding
-    from oracle.collector.log_client import LogClient
+    from oracle.collector.record_client import RecordClient
     from oracle.evidence.log_tree import BadLogProof
 
     found: dict[str, Fetch] = {}
     for place in dict.fromkeys([*logs, *(place for place in places if _is_node(place))]):
-        fetch = LogClient(url_without_secret(place, "--log", "leave it out: a log is public")).get
+        fetch = RecordClient(url_without_secret(place, "--log", "leave it out: a log is public")).get
         data = fetch("/log/key.json")
         if data is None:
             if place in logs:

@@ -1,4 +1,4 @@
-"""The bytes of one node's log and records over HTTP, bounded in size and time: the node may be slow, or hostile."""
+"""The bytes of one node's log over HTTP, bounded in size and time: the node may be slow, or hostile."""
 
 from __future__ import annotations
 
@@ -14,62 +14,33 @@ __all__ = ["LogClient"]
 #: No answer about a log is larger: a bundle of 256 leaves has at most 60 kB, a decision record a few MB.
 MAX_BYTES = 10_000_000
 
-#: How often a node is asked that answers 429, and the longest wait between two times, in seconds.
-RETRIES = 5
-MOST_WAIT = 60
-
 
 class LogClient:
     """Gets bytes from one node. Every fault is an UnreachableError that names the node."""
 
-    def __init__(self, url: str, *, key: str | None = None, timeout: float = 45, most: int = MAX_BYTES) -> None:
-        """With this node's API key where records are asked for; `most` bounds an answer in bytes.
-
-        InputError if the URL is no node's address, or the key none.
-        """
-        self.url = NodeClient(url, key=key).url
-        self._headers = {"Authorization": f"Bearer {key}"} if key is not None else {}
+    def __init__(self, url: str, *, timeout: float = 45) -> None:
+        """InputError if the URL is no node's address."""
+        self.url = NodeClient(url).url
         self._timeout = timeout
-        self._most = most
-        # Kept, since setting up TLS takes longer than most answers; its connections are not, so nothing is left open.
-        self._client = httpx2.Client(
-            timeout=timeout,
-            trust_env=False,
-            follow_redirects=False,
-            limits=httpx2.Limits(max_keepalive_connections=0),
-        )
 
     def get(self, path: str) -> bytes | None:
-        """The body at a path, None if the node has nothing there. Waits where the node bounds its rate (429)."""
-        for _ in range(RETRIES):
-            status, wait, data = self._get(path)
-            if status != 429:
-                break
-            time.sleep(wait)
-        # 422 is what a node answers to the hash of evidence that it does not have.
-        if status == 404 or (status == 422 and path.startswith("/v1/evidence/")):
-            return None
-        if status != 200:
-            raise UnreachableError(f"answered HTTP {status} to {path[:100]}", where=self.url, remedy="ask the operator")
-        return data
-
-    def _get(self, path: str) -> tuple[int, float, bytes]:
-        """Status, seconds to wait before asking again, body."""
+        """The body at a path, None if the node has nothing there (404)."""
         end = time.monotonic() + self._timeout
-        data = bytearray()
+        data = b""
         try:
-            with self._client.stream("GET", self.url + path, headers=self._headers) as response:
+            with (
+                httpx2.Client(timeout=self._timeout, trust_env=False, follow_redirects=False) as client,
+                client.stream("GET", self.url + path) as response,
+            ):
                 for chunk in response.iter_bytes():
                     data += chunk
-                    if len(data) > self._most or time.monotonic() > end:
+                    if len(data) > MAX_BYTES or time.monotonic() > end:
                         raise UnreachableError(
-                            f"the answer takes more than {self._most} bytes or {self._timeout:g} s",
+                            f"the answer takes more than {MAX_BYTES} bytes or {self._timeout:g} s",
                             where=self.url,
                             remedy="ask the operator",
                         )
-                asked = response.headers.get("Retry-After", "1")
-                wait = min(int(asked), MOST_WAIT) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 1
-                return response.status_code, wait, bytes(data)
+                status = response.status_code
         except httpx2.TimeoutException:
             raise UnreachableError(
                 f"no answer within {self._timeout:g} s", where=self.url, remedy="try again"
@@ -80,3 +51,8 @@ class LogClient:
                 where=self.url,
                 remedy="check the address and that the node runs",
             ) from None
+        if status == 404:
+            return None
+        if status != 200:
+            raise UnreachableError(f"answered HTTP {status} to {path[:100]}", where=self.url, remedy="ask the operator")
+        return data

@@ -19,8 +19,8 @@ from oracle.audit.findings import AuditReport
 from oracle.audit.log_check import LOG_FINDINGS, Fetch
 from oracle.audit.witness import NodeWitness, StoreWitness
 from oracle.chain.deployment import save_deployment
-from oracle.collector.log_client import LogClient
 from oracle.collector.proposal import propose_approval, propose_update
+from oracle.collector.record_client import RecordClient
 from oracle.domain.approval import OnChainStatus
 from oracle.domain.names import filing_id
 from oracle.evidence.checkpoint import Checkpoint
@@ -147,7 +147,7 @@ def test_bundle__wrong_arguments__one_error(approved: Approved, tmp_path: Path) 
     "change",
     (
         lambda c: c["committee"].update(epoch=2),
-        lambda c: c["committee"]["operators"].pop(),
+        lambda c: c["committee"]["operators"].append("0x" + "77" * 20),
         lambda c: c["block"].update(hash="0x" + "77" * 32),
         lambda c: c["block"].update(time=c["block"]["time"] + 1),
         lambda c: c["event"].update(logIndex=1),
@@ -170,7 +170,7 @@ def test_verify__chain_asked__statement_of_something_else_fails(
 @pytest.mark.slow
 def test_audit__with_evidence__clean_and_counted(approved: Approved, tmp_path: Path) -> None:
     note = tmp_path / "note"
-    note.write_bytes(LogClient(approved.signer.url).get("/log/checkpoint") or b"")
+    note.write_bytes(RecordClient(approved.signer.url).get("/log/checkpoint") or b"")
     places = [*approved.stores(), *approved.logs(), "--checkpoint", note]
     for options in (places, [*approved.urls(), "--checkpoint", note]):
         answer = gate("audit", *approved.at, *options, "--json")
@@ -257,7 +257,7 @@ def audited(approved: Approved, stores: list[StoreWitness], fetch: Fetch, *notes
 
 @pytest.mark.slow
 def test_audit__log_that_lies__exactly_that_is_found(approved: Approved) -> None:
-    fetch = LogClient(approved.signer.url).get
+    fetch = RecordClient(approved.signer.url).get
     stores = [StoreWitness(node.node.evidence) for node in approved.world.nodes]
     assert audited(approved, stores, fetch) == set()
     for ident, lie in LIES.items():
@@ -282,7 +282,7 @@ def test_node__evidence_it_no_longer_has__is_missing_and_not_a_fault(approved: A
     shutil.move(store, tmp_path / "away")
     store.mkdir()
     try:
-        witness = NodeWitness(LogClient(node.url, key=node.new_key(Scope.AUDITOR)).get)
+        witness = NodeWitness(RecordClient(node.url, key=node.new_key(Scope.AUDITOR)).get)
         change = approved.stated.submitted().change
         (record,) = witness.records(node.node.address, change.message.filing, 1)
         assert witness.read(record).check.counts["files"] == 1  # the dossier is in the database

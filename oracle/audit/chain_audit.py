@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -16,12 +16,15 @@ from oracle import __version__
 from oracle.audit.chain_reader import ChainReader
 from oracle.audit.checkpoint import read_checkpoint, write_checkpoint
 from oracle.audit.committee_history import CommitteeHistory
+from oracle.audit.evidence_audit import EvidenceAudit
 from oracle.audit.findings import AuditFinding, AuditReport
 from oracle.audit.history import History
+from oracle.audit.log_check import Fetch
 from oracle.audit.roles import RoleHistory, role_name
 from oracle.audit.second_opinion import second_signer
 from oracle.audit.timeline import Timeline, status_name
 from oracle.audit.transfers import TransferHistory
+from oracle.audit.witness import Witness
 from oracle.chain.code_match import created_by, immutables, same_code
 from oracle.chain.deployment import Deployment
 from oracle.chain.events import Event, decode_log, log_windows
@@ -66,11 +69,18 @@ def audit_chain(
     *,
     resume: Path | None = None,
     advanced: Callable[[Progress], None] = lambda _: None,
+    witnesses: Sequence[Witness] = (),
+    logs: Mapping[str, Fetch] | None = None,
+    checkpoints: Mapping[str, Sequence[bytes]] | None = None,
 ) -> AuditReport:
     """Audit a deployment from its first block to the newest.
 
     w3: a node, or several, whose answers are compared with the first one's; `resume`: a file that the audit writes as
     it goes on, and continues from if it is there; `progress` takes sentences, `advanced` how far it is.
+
+    With `witnesses` (stores of evidence, nodes) each approval and update is held against its signers' decisions, and
+    those against their evidence; `logs` gives an operator's log by the operator in lower case, and `checkpoints` notes
+    of it that were seen before.
 
     Returns the report; a deviation is a finding, never an exception. UnreachableError if the chain can't be read or was
     reorganised meanwhile, InputError if it is another chain or there is no contract at the registry's address.
@@ -94,7 +104,8 @@ def audit_chain(
     report.last_block, report.last_block_hash = reader.last, reader.last_hash
     report.last_block_time = reader.time_of(reader.last)
     registry = Registry(nodes[0], deployment.registry)
-    return _Audit(reader, registry.address, deployment, report, progress, advanced, resume).run()
+    evidence = EvidenceAudit(report, witnesses, logs, checkpoints) if witnesses else None
+    return _Audit(reader, registry.address, deployment, report, progress, advanced, resume, evidence).run()
 
 
 def _differs(report: AuditReport, node: str, call: RpcCall) -> None:
@@ -125,7 +136,9 @@ class _Audit:
         progress: Callable[[str], None],
         advanced: Callable[[Progress], None],
         resume: Path | None,
+        evidence: EvidenceAudit | None,
     ) -> None:
+        self.evidence = evidence
         self.reader = reader
         self.registry = registry
         self.deployment = deployment
@@ -159,6 +172,10 @@ class _Audit:
                 saved = time.monotonic()
             self.advanced(Progress(self.deployment.block, self.block, end + 1, self.events))
         history.ended()
+        if self.evidence is not None:
+            self.evidence.ended()
+            if self.evidence.unchecked:
+                self.progress(f"{self.evidence.unchecked} checks need captures, which nodes do not serve: give a store")
         self.progress(f"comparing {self.events} events with the state of block {self.block}")
         self._creation()
         self._registry_code()
@@ -194,6 +211,7 @@ class _Audit:
             self.reader.accepts,
             committee,
             second_signer,
+            self.evidence.changed if self.evidence is not None else None,
         )
 
     # Events ----------------------------------------------------------------------------------------------------------
@@ -283,9 +301,12 @@ class _Audit:
     # Going on --------------------------------------------------------------------------------------------------------
 
     def _keep(self, path: Path, history: History, end: int) -> None:
+        if self.evidence is not None:
+            self.evidence.flush()  # what the logs are still to be asked is not kept
         state = {
             "schema": CHECKPOINT_SCHEMA,
             "software": __version__,
+            "evidence": self.evidence is not None,
             "deployment": self.deployment.model_dump_json(by_alias=True),
             "block": end,
             "hash": self.reader.hash_of(end),
@@ -307,10 +328,15 @@ class _Audit:
         state = read_checkpoint(self.resume) if self.resume is not None else None
         if state is None:
             return self.deployment.block
-        own = (CHECKPOINT_SCHEMA, __version__, self.deployment.model_dump_json(by_alias=True))
-        if tuple(state.get(key) for key in ("schema", "software", "deployment")) != own:
+        own = (
+            CHECKPOINT_SCHEMA,
+            __version__,
+            self.deployment.model_dump_json(by_alias=True),
+            self.evidence is not None,
+        )
+        if tuple(state.get(key) for key in ("schema", "software", "deployment", "evidence")) != own:
             raise InputError(
-                "the checkpoint is of another version or another deployment",
+                "the checkpoint is of another version or another deployment, or one is with evidence and one without",
                 where=str(self.resume),
                 remedy="delete it, or name another file",
             )

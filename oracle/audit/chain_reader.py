@@ -17,7 +17,7 @@ from oracle.chain.rpc import chain_faults
 from oracle.chain.views import view
 from oracle.errors import UnreachableError
 
-__all__ = ["Asked", "ChainReader"]
+__all__ = ["Asked", "ChainReader", "single_calls"]
 
 
 #: (address, function, arguments)
@@ -178,7 +178,7 @@ class ChainReader:
             decoded = [
                 (frame["from"], decode_call("FilingRegistry", bytes.fromhex(frame["input"][2:]))) for frame in frames
             ]
-        return [call for sender, found in decoded if found is not None for call in _single(sender, *found)]
+        return [call for sender, found in decoded if found is not None for call in single_calls(sender, *found)]
 
     def accepts(self, operator: str, digest: bytes, signature: bytes, block: int) -> bool | str:
         """Whether the contract at `operator` accepts the signature by ERC-1271 as of the end of `block`.
@@ -237,7 +237,7 @@ _CALL_TRACER = {"tracer": "callTracer"}
 _IS_VALID = bytes.fromhex("1626ba7e")
 
 
-def _single(sender: str, name: str, arguments: tuple[Any, ...]) -> Iterator[Call]:
+def single_calls(sender: str, name: str, arguments: tuple[Any, ...]) -> Iterator[Call]:
     """A call as it is, a batch as the approvals it is made of."""
     if name == "approveBatch":
         for approval, signatures in zip(*arguments, strict=True):

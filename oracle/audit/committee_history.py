@@ -100,6 +100,10 @@ class CommitteeHistory:
         """The announced lower threshold and the first second in which it can be applied; zeros if there is none."""
         return self._lowering if now < self._lowering[1] + APPLY_WINDOW else (0, 0)
 
+    def retained(self, now: int) -> list[tuple[str, str, int]]:
+        """(account, seat by its present holder, first second in which it no longer counts) of who still counts."""
+        return sorted((one, self.seat_of(one), end) for one, end in self._until.items() if now < end)
+
     def pending(self, now: int) -> list[dict[str, Any]]:
         """Announced changes that stand: keys kind, operator, replaced, threshold, readyAt as far as they apply."""
         found: list[dict[str, Any]] = [

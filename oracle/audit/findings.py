@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from oracle import __version__
+from oracle.audit.decision_check import DECISION_CHECKS
+from oracle.audit.log_check import LOG_FINDINGS
 
 __all__ = ["FINDINGS", "AuditFinding", "AuditReport"]
 
@@ -53,6 +55,9 @@ FINDINGS: dict[str, tuple[str, str]] = {
     "LOG-UNREADABLE": ("critical", "a log bears an event's name with values that don't fit it"),
     "CREATION": ("high", "the registry was not created as the deployment file says, or not by this build's code"),
     "REGISTRY-IMMUTABLES": ("critical", "a value built into the registry's code is not the one of the deployment"),
+    # Only with evidence: what each signer decided and on what, and whether its log has it.
+    **DECISION_CHECKS,
+    **{name: ("critical", meaning) for name, meaning in LOG_FINDINGS.items() if name != "LOG-ENTRIES"},
 }
 
 

@@ -19,7 +19,18 @@ from oracle.domain.approval import FilingApproval, FilingUpdate, OnChainStatus, 
 from oracle.signing.eip712 import Domain, approval_digest, suspension_digest, update_digest
 from oracle.signing.recovery import InvalidSignature, recover
 
-__all__ = ["Call", "FilingHistory", "History", "Message", "SAMPLE", "TrancheHistory"]
+__all__ = [
+    "Call",
+    "FilingHistory",
+    "History",
+    "Message",
+    "SAMPLE",
+    "Signatures",
+    "TrancheHistory",
+    "approval_of",
+    "concerns",
+    "update_of",
+]
 
 #: A call of the registry: (its sender, function name, arguments).
 Call = tuple[str, str, tuple[Any, ...]]
@@ -68,7 +79,33 @@ def _hex(value: bytes) -> str:
     return "0x" + bytes(value).hex()
 
 
-def _concerns(call: Call, event: Event) -> bool:
+def approval_of(values: dict[str, Any]) -> FilingApproval:
+    """The approval that an event FilingApproved tells. ValidationError if it is no well-formed one."""
+    return FilingApproval(
+        filing=_hex(values["filing"]),
+        tranches=tuple(Tranche(token=token, cap=cap, decimals=decimals) for token, cap, decimals in values["tranches"]),
+        dossier_hash=_hex(values["dossierHash"]),
+        record_hash=_hex(values["recordHash"]),
+        ruleset_hash=_hex(values["rulesetHash"]),
+        valid_after=values["validAfter"],
+        valid_until=values["validUntil"],
+        sequence=values["sequence"],
+    )
+
+
+def update_of(values: dict[str, Any]) -> FilingUpdate:
+    """The update that an event FilingUpdated tells. ValidationError if it is no well-formed one."""
+    return FilingUpdate(
+        filing=_hex(values["filing"]),
+        status=values["status"],
+        record_hash=_hex(values["recordHash"]),
+        valid_until=values["validUntil"],
+        sequence=values["sequence"],
+        reason=_hex(values["reason"]),
+    )
+
+
+def concerns(call: Call, event: Event) -> bool:
     """Whether a call can have made this event, by what names the event: the filing and its new sequence.
 
     The first such call made it: a repeat of it afterwards passes without effect, whatever signatures it bears.
@@ -98,6 +135,8 @@ class History:
     committee: CommitteeHistory = field(default_factory=CommitteeHistory)
     #: Asked about one signature in `SAMPLE`: who signed a proposal, by code that is not ours.
     second: Callable[[Domain, Message, bytes], str] | None = None
+    #: Told of each approval and update whose signatures were read: (event, what was signed, digest, signatures).
+    changed: Callable[[Event, FilingApproval | FilingUpdate, bytes, Signatures], None] | None = None
     filings: dict[bytes, FilingHistory] = field(default_factory=dict)
     tranches: dict[str, TrancheHistory] = field(default_factory=dict)
 
@@ -144,7 +183,9 @@ class History:
 
     # Signatures
 
-    def _quorum(self, event: Event, message: Message, digest: bytes, signatures: Signatures) -> None:
+    def _quorum(
+        self, event: Event, message: FilingApproval | FilingUpdate, digest: bytes, signatures: Signatures
+    ) -> None:
         subject, threshold = _hex(event.values["filing"]), self.committee.threshold
         self._check("SIGNATURE-COUNT", len(signatures) == threshold, event, threshold, len(signatures), subject)
         operators = [operator for operator, _ in signatures]
@@ -155,6 +196,8 @@ class History:
         for operator, signature in signatures:
             self._counts(event, operator, subject)
             self._signature(event, message, digest, operator, signature, subject)
+        if self.changed is not None:
+            self.changed(event, message, digest, signatures)
 
     def _counts(self, event: Event, operator: str, subject: str, *, current: bool = False) -> None:
         """The signature of a current operator counts, and of a retained one unless `current` is asked for."""
@@ -193,7 +236,7 @@ class History:
             " and ".join(call[1] for call in made) or "no call of the registry that can be read",
             _hex(event.values["filing"]),
         )
-        return next((call for call in calls if _concerns(call, event)), calls[0] if calls else None)
+        return next((call for call in calls if concerns(call, event)), calls[0] if calls else None)
 
     # Filings
 
@@ -228,18 +271,7 @@ class History:
         )
         self._check("CALL-MISMATCH", submitted == published, event, submitted, published, subject)
         try:
-            approval = FilingApproval(
-                filing=_hex(values["filing"]),
-                tranches=tuple(
-                    Tranche(token=token, cap=cap, decimals=decimals) for token, cap, decimals in values["tranches"]
-                ),
-                dossier_hash=_hex(values["dossierHash"]),
-                record_hash=_hex(values["recordHash"]),
-                ruleset_hash=_hex(values["rulesetHash"]),
-                valid_after=values["validAfter"],
-                valid_until=values["validUntil"],
-                sequence=values["sequence"],
-            )
+            approval = approval_of(values)
         except ValidationError as error:
             self._deviation("CALL-MISMATCH", event, "a well-formed approval", error.errors()[0]["msg"], subject)
             return
@@ -286,14 +318,7 @@ class History:
     def _update_call(self, event: Event, signatures: Signatures) -> None:
         values, subject = event.values, _hex(event.values["filing"])
         try:
-            change = FilingUpdate(
-                filing=subject,
-                status=values["status"],
-                record_hash=_hex(values["recordHash"]),
-                valid_until=values["validUntil"],
-                sequence=values["sequence"],
-                reason=_hex(values["reason"]),
-            )
+            change = update_of(values)
         except ValidationError as error:
             self._deviation("CALL-MISMATCH", event, "a well-formed update", error.errors()[0]["msg"], subject)
             return

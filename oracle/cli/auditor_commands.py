@@ -13,6 +13,7 @@ import click
 
 from oracle.cli.options import deployment_of, deployment_option, rpcs_option
 from oracle.cli.output import emit, json_option, json_text, progress, table
+from oracle.cli.witness_options import checkpoints_of, evidence_options, logs_of, witnesses_of
 from oracle.errors import InputError
 
 if TYPE_CHECKING:
@@ -116,6 +117,15 @@ def _rights(report: dict[str, Any]) -> list[str]:
     metavar="FILE",
     help="Sign the JSON report with this Ed25519 key (PEM): writes FILE.json.dsse beside it.",
 )
+@evidence_options
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="A checkpoint of one of the logs that was seen before: the log must continue it. Once for each.",
+)
 @json_option
 @click.pass_context
 def audit(
@@ -125,20 +135,37 @@ def audit(
     resume: Path | None,
     reports: tuple[Path, ...],
     sign_key: Path | None,
+    places: tuple[str, ...],
+    logs: tuple[str, ...],
+    node_keys: Path | None,
+    checkpoints: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Replay registry and tokens from the chain, recover every signature, recompute totals, compare with the state.
 
     Trusts no operator: needs only a node of the chain and the deployment file. Give --rpc once for each of several
-    nodes, and what they tell is compared. Exits 1 on any deviation.
+    nodes, and what they tell is compared. With --evidence, each approval and update is held against the decisions of
+    its signers, and those against stored bytes and logs. Exits 1 on any deviation.
     """
     from oracle.audit.chain_audit import audit_chain
     from oracle.chain.rpc import connect
 
+    if (logs or checkpoints) and not places:
+        raise InputError("nothing to hold the logs against", where="--log", remedy="give --evidence too")
     write = _writer(reports, sign_key, deployment)
     nodes = [connect(rpc) for rpc in rpcs]
+    witnesses, served = witnesses_of(places, node_keys), logs_of(logs, places)
     with replaying() as advanced:
-        report = audit_chain(nodes, deployment_of(deployment, nodes[0]), progress, resume=resume, advanced=advanced)
+        report = audit_chain(
+            nodes,
+            deployment_of(deployment, nodes[0]),
+            progress,
+            resume=resume,
+            advanced=advanced,
+            witnesses=witnesses,
+            logs=served,
+            checkpoints=checkpoints_of(checkpoints, served),
+        )
     lines = [
         f"registry {report.registry} on chain {report.chain_id}, blocks {report.first_block} to {report.last_block}"
     ]

@@ -45,6 +45,8 @@ _COMMANDS = {
     "duties": ("duties_commands", "duties", "Reports owed after the approval: list, declare, report, sweep."),
     "log": ("log_commands", "log", "A node's append-only log: check that history was not rewritten; export it."),
     "audit": ("auditor_commands", "audit", "Recompute everything from the chain and name every deviation."),
+    "bundle": ("bundle_commands", "bundle", "One file that shows why an approval or update was signed."),
+    "verify": ("bundle_commands", "verify", "Check such a file by itself, without network."),
     "rehearse": ("rehearse_commands", "rehearse", "Try every forbidden thing on a local copy of the chain."),
     "verify-code": ("code_commands", "verify_code", "Compare the deployed code with a build of this source."),
 }

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_HOURS",
+    "NO_PASSWORD",
     "address",
     "asked_password",
     "config_option",
@@ -34,6 +35,7 @@ __all__ = [
     "key_of",
     "key_options",
     "node_clients",
+    "node_keys_of",
     "node_keys_option",
     "node_option",
     "read_bytes",
@@ -192,16 +194,23 @@ def address(text: str, where: str) -> str:
 
 def node_clients(urls: Sequence[str], keys_file: Path | None) -> list[NodeClient]:
     """The nodes of --node, each with its own key. A key in the environment is for a single node and no other."""
-    from oracle.collector.node_keys import clients, read_node_keys
+    from oracle.collector.node_keys import clients
+
+    return clients(urls, node_keys_of(urls, keys_file))
+
+
+def node_keys_of(urls: Sequence[str], keys_file: Path | None) -> dict[str, str]:
+    """The nodes' keys by address without a last slash: of --node-keys, else for a single node of the environment."""
+    from oracle.collector.node_keys import read_node_keys
 
     given = os.environ.get(NODE_KEY_ENV)
     if keys_file is not None:
-        return clients(urls, read_node_keys(keys_file))
+        return read_node_keys(keys_file)
     if given and len(urls) > 1:
         raise InputError(
             "one key is not shown to several nodes", where=f"${NODE_KEY_ENV}", remedy="write a file for --node-keys"
         )
-    return clients(urls, {urls[0].rstrip("/"): given} if given else {})
+    return {url.rstrip("/"): given for url in urls} if given else {}
 
 
 def _password(file: Path | None) -> str:

@@ -9,7 +9,7 @@ from oracle.audit.chain_audit import audit_chain
 from oracle.domain.approval import OnChainStatus
 from oracle.errors import RefusedError
 from tests.audit.full_history import Recording
-from tests.chain.small_world import CAP, FILING, HOUR, OTHER_FILING, World, undone
+from tests.chain.small_world import CAP, FILING, HOUR, NEWCOMER, OPERATORS, OTHER_FILING, ROTATION_DELAY, World, undone
 
 FILINGS = st.sampled_from((FILING, OTHER_FILING))
 STEPS = st.one_of(
@@ -19,6 +19,9 @@ STEPS = st.one_of(
     st.tuples(st.just("end"), FILINGS, st.sampled_from((OnChainStatus.REVOKED, OnChainStatus.COMPLETED))),
     st.tuples(st.just("mint"), st.integers(0, 2), st.integers(1, CAP)),
     st.tuples(st.just("wait"), st.integers(1, 50)),
+    st.tuples(st.just("replace"), st.booleans()),
+    st.tuples(st.just("remove")),
+    st.tuples(st.just("threshold"), st.sampled_from(("raiseThreshold", "announceThreshold", "applyThreshold"))),
 )
 
 
@@ -35,6 +38,17 @@ def step(world: World, action: tuple) -> None:
         world.update(values[1], values[0])
     elif kind == "mint":
         world.mint(*values)
+    elif kind == "replace":
+        # The third operator makes room, or goes: the two who sign approvals stay.
+        pair = NEWCOMER.address, OPERATORS[2].address
+        world.registry_call("announceOperator", *pair)
+        world.travel(ROTATION_DELAY)
+        world.registry_call("applyOperator" if values[0] else "cancelOperator", *pair)
+    elif kind == "remove":
+        world.registry_call("removeOperator", OPERATORS[2].address)
+    elif kind == "threshold":
+        wanted = {"raiseThreshold": [3], "announceThreshold": [2], "applyThreshold": []}
+        world.registry_call(values[0], *wanted[values[0]])
     else:
         world.travel(values[0] * HOUR)
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from oracle.audit.evidence_check import EvidenceCheck, check_evidence, find_decision
+from oracle.audit.evidence_check import EvidenceCheck, Sighting, find_decision, prove_store
 from oracle.audit.replay import SignedDecision, parse_decision, replay
 from oracle.collector.proposal import propose_approval, propose_update
 from oracle.domain.approval import OnChainStatus
@@ -22,8 +22,9 @@ from oracle.domain.dossier import Dossier, parse_dossier
 from oracle.errors import InputError
 from oracle.evidence.store import EvidenceStore
 from oracle.evidence.warc import read_warc
+from oracle.node.service import source_settings
 from oracle.rules.decision_record import dossier_hashes
-from oracle.sources.csrc_wording import Wording
+from oracle.sources.parsed_again import read_settings
 from tests.node.running_nodes import ServedNode, World, running_world
 from tests.samples.dossier import ENTITY_NAME, NUMBER, changed
 
@@ -223,7 +224,7 @@ def kinds(check: EvidenceCheck) -> set[str]:
 
 @pytest.mark.slow
 def test_evidence__untouched__all_parsed_again_and_replayed(world: World, store: Path) -> None:
-    check = check_evidence(EvidenceStore(store))
+    check = prove_store(EvidenceStore(store)).check
     assert check.findings == []
     assert check.counts["decisions"] >= 7
     assert check.counts["parsedAgain"] >= 7
@@ -235,9 +236,9 @@ def test_evidence__every_node__clean_with_its_database(world: World) -> None:
     for node in world.nodes:
         database = node.node.database
         given = {str(number): database.decision_record(number) or b"" for number in database.decision_ids()}
-        stored = [(f"observation {number}", seen) for number, seen in database.observations()]
-        wordings = {source.name: source for source in node.node.config.sources if isinstance(source, Wording)}
-        check = check_evidence(node.node.evidence, decisions=given, observations=stored, wordings=wordings)
+        stored = [Sighting(f"observation {number}", asked, seen) for number, asked, seen in database.sightings()]
+        settings = read_settings(source_settings(node.node.config))
+        check = prove_store(node.node.evidence, decisions=given, sightings=stored, settings=settings).check
         assert check.findings == []
         assert check.counts["decisions"] == len(given)
         assert check.counts["observations"] >= len(stored) > 0
@@ -248,7 +249,7 @@ def test_evidence__page_changed_in_place__file_and_observations_named(store: Pat
     paths = files_that(store, b"WARC/1.1", UNITS)
     for path in paths:
         path.write_bytes(path.read_bytes().replace(UNITS, MORE_UNITS))
-    check = check_evidence(EvidenceStore(store))
+    check = prove_store(EvidenceStore(store)).check
     assert {"file", "observation"} <= kinds(check)
     assert {path.name for path in paths} <= {finding.subject for finding in check.findings}
 
@@ -257,7 +258,7 @@ def test_evidence__page_changed_in_place__file_and_observations_named(store: Pat
 def test_evidence__payload_changed_under_a_fitting_name__digest_and_index_tell(store: Path) -> None:
     for path in files_that(store, b"WARC/1.1", UNITS):
         put_under_own_hash(path, path.read_bytes().replace(UNITS, MORE_UNITS))
-    assert {"warc", "index", "observation"} <= kinds(check_evidence(EvidenceStore(store)))
+    assert {"warc", "index", "observation"} <= kinds(prove_store(EvidenceStore(store)).check)
 
 
 @pytest.mark.slow
@@ -266,14 +267,14 @@ def test_evidence__whole_warc_forged_and_indexed__observation_tells(store: Path)
         exchange = read_warc(path.read_bytes(), where="test")
         path.unlink()
         EvidenceStore(store).put_exchange(replace(exchange, body=exchange.body.replace(UNITS, MORE_UNITS)))
-    assert {"index", "observation"} <= kinds(check_evidence(EvidenceStore(store)))
+    assert {"index", "observation"} <= kinds(prove_store(EvidenceStore(store)).check)
 
 
 @pytest.mark.slow
 def test_evidence__index_entry_removed_and_another_invented__both_named(store: Path) -> None:
     entries = sorted(path for path in (store / "index").rglob("*") if path.is_file())
     entries[0].rename(entries[0].with_name("ab" * 32))
-    check = check_evidence(EvidenceStore(store))
+    check = prove_store(EvidenceStore(store)).check
     subjects = {finding.subject for finding in check.findings if finding.kind == "index"}
     assert {entries[0].name, entries[0].parent.name} <= subjects
 
@@ -291,7 +292,7 @@ def test_evidence__index_entry_removed_and_another_invented__both_named(store: P
 def test_evidence__decision_changed_under_a_fitting_name__named(store: Path, old: bytes, new: bytes, kind: str) -> None:
     path = file_that(store, b'{"decision":', b'"approved":true')
     name = put_under_own_hash(path, path.read_bytes().replace(old, new))
-    found = [item for item in check_evidence(EvidenceStore(store)).findings if item.kind == kind]
+    found = [item for item in prove_store(EvidenceStore(store)).check.findings if item.kind == kind]
     assert found
     assert all(item.subject.startswith(name) for item in found)
 
@@ -302,7 +303,7 @@ def test_evidence__signature_changed__named(store: Path) -> None:
     envelope = json.loads(path.read_bytes())
     envelope["signature"]["signature"] = "0x" + "11" * 64 + "1b"
     put_under_own_hash(path, canonical_bytes(envelope))
-    assert kinds(check_evidence(EvidenceStore(store))) == {"signature"}
+    assert kinds(prove_store(EvidenceStore(store)).check) == {"signature"}
 
 
 @pytest.mark.slow
@@ -311,8 +312,8 @@ def test_evidence__one_decision_only__other_damage_is_not_its_own(world: World, 
     evidence = EvidenceStore(store)
     name = parse_decision(file_that(store, b'{"decision":').read_bytes(), what="x").sha256
     data = find_decision(evidence, name)
-    assert check_evidence(evidence, decisions={name: data}, only=name).findings == []
-    assert kinds(check_evidence(evidence)) == {"file"}
+    assert prove_store(evidence, decisions={name: data}, only=name).check.findings == []
+    assert kinds(prove_store(evidence).check) == {"file"}
     with pytest.raises(InputError, match="no decision with this hash"):
         find_decision(evidence, "00" * 32)
 

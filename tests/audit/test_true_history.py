@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from oracle.audit.chain_audit import audit_chain
+from oracle.audit.decision_check import DECISION_CHECKS
 from oracle.audit.findings import FINDINGS
+from oracle.audit.log_check import LOG_FINDINGS
 from oracle.chain.rpc import connect
 from oracle.errors import InputError, UnreachableError
 from tests.chain.node_double import node_double
@@ -51,7 +53,8 @@ def test_audit__true_history__makes_every_check_that_needs_no_deviation(
     """A check that is never made would never find anything."""
     monkeypatch.setattr("oracle.audit.history.SAMPLE", 1)
     made = audit_chain([played.w3, played.w3], played.deployment).checks
-    assert set(FINDINGS) - set(made) == {"COMMITTEE-MISSING"}
+    with_evidence = {*DECISION_CHECKS, *LOG_FINDINGS} - {"LOG-ENTRIES"}
+    assert set(FINDINGS) - set(made) == {"COMMITTEE-MISSING"} | with_evidence
     assert made["SIGNATURE-SECOND"] == made["SIGNATURE-INVALID"]
     assert made["SIGNATURE-INVALID"] == 2 * 8 + 2
     assert made["ISSUE-COUNT"] == 5

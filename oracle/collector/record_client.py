@@ -1,0 +1,78 @@
+"""The bytes of one node's records and log over HTTP, bounded in size and time: the node may be slow, or hostile."""
+
+from __future__ import annotations
+
+import time
+
+import httpx2
+
+from oracle.collector.node_client import NodeClient
+from oracle.errors import UnreachableError
+
+__all__ = ["RecordClient"]
+
+#: No answer about a log is larger: a bundle of 256 leaves has at most 60 kB, a decision record a few MB.
+MAX_BYTES = 10_000_000
+
+#: How often a node is asked that answers 429, and the longest wait between two times, in seconds.
+RETRIES = 5
+MOST_WAIT = 60
+
+
+class RecordClient:
+    """Gets bytes from one node. Every fault is an UnreachableError that names the node."""
+
+    def __init__(self, url: str, *, key: str | None = None, timeout: float = 45, most: int = MAX_BYTES) -> None:
+        """With this node's API key where records are asked for; `most` bounds an answer in bytes.
+
+        InputError if the URL is no node's address, or the key none.
+        """
+        self.url = NodeClient(url, key=key).url
+        self._headers = {"Authorization": f"Bearer {key}"} if key is not None else {}
+        self._timeout = timeout
+        self._most = most
+
+    def get(self, path: str) -> bytes | None:
+        """The body at a path, None if the node has nothing there. Waits where the node bounds its rate (429)."""
+        for _ in range(RETRIES):
+            status, wait, data = self._get(path)
+            if status != 429:
+                break
+            time.sleep(wait)
+        # 422 is what a node answers to the hash of evidence that it does not have.
+        if status == 404 or (status == 422 and path.startswith("/v1/evidence/")):
+            return None
+        if status != 200:
+            raise UnreachableError(f"answered HTTP {status} to {path[:100]}", where=self.url, remedy="ask the operator")
+        return data
+
+    def _get(self, path: str) -> tuple[int, float, bytes]:
+        """Status, seconds to wait before asking again, body."""
+        end = time.monotonic() + self._timeout
+        data = bytearray()
+        try:
+            with (
+                httpx2.Client(timeout=self._timeout, trust_env=False, follow_redirects=False) as client,
+                client.stream("GET", self.url + path, headers=self._headers) as response,
+            ):
+                for chunk in response.iter_bytes():
+                    data += chunk
+                    if len(data) > self._most or time.monotonic() > end:
+                        raise UnreachableError(
+                            f"the answer takes more than {self._most} bytes or {self._timeout:g} s",
+                            where=self.url,
+                            remedy="ask the operator",
+                        )
+                asked = response.headers.get("Retry-After", "1")
+                wait = min(int(asked), MOST_WAIT) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 1
+                return response.status_code, wait, bytes(data)
+        except httpx2.TimeoutException:
+            raise UnreachableError(
+                f"no answer within {self._timeout:g} s", where=self.url, remedy="try again"
+            ) from None
+        except httpx2.HTTPError as error:
+            raise UnreachableError(
+                f"not reachable ({type(error).__name__})",
+                where=self.url,
+                remedy="check the address and that the node runs",
+            ) from None

@@ -13,12 +13,12 @@ from oracle.cli.output import emit, json_option, json_text, printable, table
 from oracle.errors import InputError
 
 if TYPE_CHECKING:
+    from oracle.audit.evidence_check import StampTerms
     from oracle.audit.replay import SignedDecision
     from oracle.domain.dossier import Dossier
     from oracle.evidence.store import EvidenceStore
     from oracle.evidence.timestamp import TimeStamp
     from oracle.node.config import NodeConfig
-    from oracle.proof.store_proof import StampTerms
 
 __all__ = ["evidence", "replay"]
 
@@ -79,8 +79,8 @@ _roots = click.option(
 
 def _terms(roots: Path | None, settings: NodeConfig | None) -> StampTerms | None:
     """What time stamps are held to, None if nobody says."""
+    from oracle.audit.evidence_check import StampTerms
     from oracle.evidence.timestamp import root_certificates
-    from oracle.proof.store_proof import StampTerms
 
     stated = settings.timestamp if settings is not None else None
     file = roots or (settings.path(stated.roots) if settings is not None and stated is not None else None)
@@ -109,8 +109,7 @@ def verify(
     as_json: bool,
 ) -> None:
     """Hash every file again, parse every capture again, replay every decision. Exits 1 on any difference."""
-    from oracle.audit.evidence_check import find_decision
-    from oracle.proof.store_proof import Sighting, prove_store
+    from oracle.audit.evidence_check import Sighting, find_decision, prove_store
     from oracle.sources.parsed_again import read_settings
 
     store, settings = _store(directory, config)
@@ -221,9 +220,9 @@ def replay(
     as_json: bool,
 ) -> None:
     """Make DECISION (from GET /v1/decisions/{id}) again, offline. Exits 1 and names the field if the bytes differ."""
+    from oracle.audit.evidence_check import StoreProof, prove_store
     from oracle.audit.replay import MAX_DECISION_BYTES, parse_decision
     from oracle.audit.replay import replay as replay_again
-    from oracle.proof.store_proof import StoreProof, prove_store
 
     try:
         with decision.open("rb") as file:

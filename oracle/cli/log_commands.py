@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from oracle.cli.options import config_option, node_clients, node_keys_option, url_without_secret
+from oracle.cli.options import config_option, node_keys_of, node_keys_option, url_without_secret
 from oracle.cli.output import emit, json_option, printable
 from oracle.errors import InputError
 
@@ -106,7 +106,7 @@ def check_command(
     With --state, a fork or a shrunken log leaves both signed checkpoints in a file beside FILE.
     """
     from oracle.audit.log_check import Asked, check_log
-    from oracle.collector.log_client import LogClient
+    from oracle.collector.record_client import RecordClient
 
     asked: list[Asked] = [
         *(Asked("decision", value) for value in decisions),
@@ -114,7 +114,7 @@ def check_command(
         *(Asked("signature", value) for value in digests),
     ]
     found = check_log(
-        LogClient(node_clients([url], node_keys)[0]).get,
+        RecordClient(url, key=node_keys_of([url], node_keys).get(url.rstrip("/"))).get,
         operator=operator,
         remembered=_remembered(state),
         others=[_read(file) for file in checkpoints],

@@ -142,10 +142,10 @@ def fsck(ctx: click.Context, config: Path, as_json: bool) -> None:
 
 
 def _proof(settings: NodeConfig) -> DatabaseProof:
+    from oracle.audit.evidence_check import StampTerms
     from oracle.evidence.timestamp import root_certificates
     from oracle.node.service import source_settings
     from oracle.proof.database_proof import prove_database
-    from oracle.proof.store_proof import StampTerms
     from oracle.sources.parsed_again import read_settings
     from oracle.store.engine import parse_url, shown
     from oracle.store.evidence_place import open_evidence

@@ -43,7 +43,12 @@ class RecordClient:
         if status == 404 or (status == 422 and path.startswith("/v1/evidence/")):
             return None
         if status != 200:
-            raise UnreachableError(f"answered HTTP {status} to {path[:100]}", where=self.url, remedy="ask the operator")
+            keyless = status in (401, 403)
+            raise UnreachableError(
+                f"answered HTTP {status} to {path[:100]}",
+                where=self.url,
+                remedy="give an API key of scope auditor (--node-keys)" if keyless else "ask the operator",
+            )
         return data
 
     def _get(self, path: str) -> tuple[int, float, bytes]:

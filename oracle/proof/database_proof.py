@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
+from oracle.audit.evidence_check import Sighting, StampTerms, prove_store
 from oracle.audit.replay import SignedDecision, parse_decision
 from oracle.domain.approval import FilingApproval, FilingUpdate, Suspension
 from oracle.domain.canonical import canonical_bytes, parse_json
@@ -25,7 +26,6 @@ from oracle.domain.life_record import RecordedEvent, RecordKind, fold
 from oracle.domain.names import fold_name, fold_number
 from oracle.errors import FilingGateError
 from oracle.evidence.store import EvidenceStore, sha256_hex
-from oracle.proof.store_proof import Sighting, StampTerms, prove_store
 from oracle.signing.eip712 import Domain, approval_digest, suspension_digest, update_digest
 from oracle.signing.personal_message import message_digest
 from oracle.signing.recovery import InvalidSignature, recover

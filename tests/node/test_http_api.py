@@ -11,9 +11,9 @@ import httpx2
 import pytest
 
 from oracle.audit.log_check import Asked, check_log
-from oracle.collector.log_client import LogClient
 from oracle.collector.node_client import NodeClient
 from oracle.collector.proposal import propose_approval, propose_update
+from oracle.collector.record_client import RecordClient
 from oracle.domain.approval import FilingApproval, OnChainStatus
 from oracle.domain.canonical import canonical_bytes
 from oracle.evidence.log_leaf import signature_leaf
@@ -77,7 +77,7 @@ def test_approval__signed__record_observations_and_signature_are_in_the_log_befo
     content = rows(node, "select content from observations order by id desc limit 1")[0][0]
     sha256 = hashlib.sha256(canonical_bytes(json.loads(content))).hexdigest()
     asked = [Asked("decision", str(decision)), Asked("signature", digest), Asked("record", sha256)]
-    found = check_log(LogClient(node.client()).get, operator=node.node.address, asked=asked, entries=True)
+    found = check_log(RecordClient(node.url, key=node.key).get, operator=node.node.address, asked=asked, entries=True)
     assert found.findings == []
     assert [item["kind"] for item in found.included] == ["decision", "signature", "observation"]
     # Whoever has the signature, from the chain for one, knows its whole leaf.

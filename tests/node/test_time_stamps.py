@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from oracle.audit.evidence_check import StampTerms, StoreProof, prove_store
 from oracle.domain.approval import FilingApproval, FilingUpdate
 from oracle.domain.dossier import Dossier
 from oracle.errors import UnreachableError
 from oracle.evidence.timestamp import root_certificates
 from oracle.node.service import Node, make_sources
-from oracle.proof.store_proof import StampTerms, StoreProof, prove_store
 from oracle.sources.timestamp_authority import TimestampAuthority, TimestampConfig
 from tests.node.running_nodes import World
 from tests.standin.time_authority import TimeAuthority

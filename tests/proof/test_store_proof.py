@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
+from oracle.audit.evidence_check import Sighting, StoreProof, prove_store
 from oracle.audit.replay import parse_decision, replay
 from oracle.domain.canonical import canonical_bytes
 from oracle.domain.dossier import parse_dossier
 from oracle.domain.filing import AdverseKind, FilingQuery, Observation, ObservationKind, Party
 from oracle.domain.lifecycle import LifeCycle
 from oracle.evidence.store import EvidenceStore
-from oracle.proof.store_proof import Sighting, StoreProof, prove_store
 from oracle.sources.parsed_again import read_settings, settings_bytes
 from tests.cli.command_line import gate
 from tests.proof.every_source import EverySource, every_source

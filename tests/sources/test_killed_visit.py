@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from oracle.audit.evidence_check import prove_store
 from oracle.evidence.store import EvidenceStore
-from oracle.proof.store_proof import prove_store
 from tests.standin.csrc_site import CsrcSite
 
 NUMBER = "国合函〔2026〕886号"

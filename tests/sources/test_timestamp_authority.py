@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from oracle.audit.evidence_check import StampTerms, prove_store
 from oracle.errors import InputError, UnreachableError
 from oracle.evidence.manifest import manifest_of
 from oracle.evidence.store import EvidenceStore
 from oracle.evidence.timestamp import BadStamp, checked_stamp, root_certificates
-from oracle.proof.store_proof import StampTerms, prove_store
 from oracle.sources.timestamp_authority import TimestampAuthority, TimestampConfig
 from tests.cli.command_line import gate
 from tests.proof.every_source import every_source

@@ -20,6 +20,7 @@ COMMANDS = {
     "observe": ("--config", "--number", "--entity", "--json"),
     "evaluate": ("FILE", "--config", "--json"),
     "operator init": ("DIRECTORY", "--name", "--chain-id", "--rpc", "--registry", "--port", "--site", "--json"),
+    "operator take-over": ("OLD", "--config", "--json"),
     "serve": ("--config",),
     "api-key new": ("--config", "--name", "--scope", "--expires", "--json"),
     "api-key list": ("--config", "--json"),

@@ -7,9 +7,10 @@ from enum import StrEnum
 
 from oracle.chain.registry import Registry
 
-__all__ = ["KeyStanding", "Standing", "key_standing"]
+__all__ = ["ZERO_ADDRESS", "KeyStanding", "Standing", "key_standing"]
 
-_ZERO_ADDRESS = "0x" + "00" * 20
+#: In place of nobody: a seat of its own.
+ZERO_ADDRESS = "0x" + "00" * 20
 
 
 class Standing(StrEnum):
@@ -48,8 +49,8 @@ def key_standing(registry: Registry, address: str) -> KeyStanding:
     until = registry.counts_until(address)
     if until:
         return KeyStanding(Standing.RETAINED, operators, until)
-    announced = [(registry.operator_ready_at(address, seat), seat) for seat in (_ZERO_ADDRESS, *operators)]
+    announced = [(registry.operator_ready_at(address, seat), seat) for seat in (ZERO_ADDRESS, *operators)]
     ready, seat = min((pair for pair in announced if pair[0]), default=(None, None))
     if ready is None:
         return KeyStanding(Standing.NONE, operators)
-    return KeyStanding(Standing.ANNOUNCED, operators, ready, None if seat == _ZERO_ADDRESS else seat)
+    return KeyStanding(Standing.ANNOUNCED, operators, ready, None if seat == ZERO_ADDRESS else seat)

@@ -18,7 +18,31 @@ from oracle.chain.sender import Sender
 from oracle.domain.approval import FilingApproval, FilingUpdate, OnChainStatus, OperatorSignature, Suspension
 from oracle.errors import InputError
 
-__all__ = ["Factory", "FilingState", "Registry", "Token", "TrancheState", "approval_struct", "update_struct"]
+__all__ = [
+    "COMMITTEE_CHANGES",
+    "Factory",
+    "FilingState",
+    "Registry",
+    "Token",
+    "TrancheState",
+    "approval_struct",
+    "update_struct",
+]
+
+
+#: What the owner may do to the committee.
+COMMITTEE_CHANGES = frozenset(
+    {
+        "announceOperator",
+        "applyOperator",
+        "cancelOperator",
+        "removeOperator",
+        "raiseThreshold",
+        "announceThreshold",
+        "applyThreshold",
+        "cancelThreshold",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -135,6 +159,11 @@ class Registry(_Bound):
             self._call("operatorReadyAt", to_checksum_address(operator), to_checksum_address(replaced), block=block)
         )
 
+    def announced_threshold(self, block: int | None = None) -> tuple[int, int]:
+        """The announced lower threshold and the first second in which it may be applied; zeros if there is none."""
+        lower, ready = self._call("announcedThreshold", block=block)
+        return int(lower), int(ready)
+
     def counts(self, account: str, block: int | None = None) -> bool:
         """Whether the account's signatures count now: a current operator's, or a replaced one's that is retained."""
         return self.counts_until(account, block) > 0
@@ -209,6 +238,16 @@ class Registry(_Bound):
         data = self._data("suspendBySig", struct, (signature.operator, _bytes(signature.signature)))
         purpose = self._purpose("suspend", suspension.filing, suspension.sequence)
         return sender.send(self.w3, self.address, data, purpose=purpose)
+
+    def committee_data(self, change: str, *arguments: str | int) -> bytes:
+        """The call data of a change of the committee, one of `COMMITTEE_CHANGES`; addresses in EIP-55 form."""
+        if change not in COMMITTEE_CHANGES:
+            raise ValueError(change)
+        return self._data(change, *arguments)
+
+    def change_committee(self, sender: Sender, change: str, *arguments: str | int) -> TxReceipt:
+        """Send a change of the committee; the sender must be the owner."""
+        return sender.send(self.w3, self.address, self.committee_data(change, *arguments))
 
     def _purpose(self, action: str, filing: str, sequence: int) -> str:
         """The registry takes one change of a filing a sequence, so this names the action whoever else signed it."""

@@ -34,6 +34,7 @@ _COMMANDS = {
     "mint": ("issuer_commands", "mint", "Mint tokens inside their filing."),
     "mint-batch": ("issuer_commands", "mint_batch", "Mint to many holders with one check of the filing."),
     "status": ("issuer_commands", "status", "Filing, tranches, issued against cap, expiry, operators."),
+    "committee": ("committee_commands", "committee", "The committee, and its changes by the registry's owner."),
     "suspend": ("lifecycle_commands", "suspend", "Stop a filing at once, as one operator."),
     "resume": ("lifecycle_commands", "resume", "Renew or resume a filing by quorum."),
     "revoke": ("lifecycle_commands", "revoke", "End a filing that the regulator ended, by quorum. Final."),

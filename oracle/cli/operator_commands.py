@@ -1,8 +1,9 @@
-"""`filing-gate operator init | serve | observe | evaluate`: one operator's own commands."""
+"""`filing-gate operator init | take-over | serve | observe | evaluate`: one operator's own commands."""
 
 from __future__ import annotations
 
 import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -141,6 +142,48 @@ def init(
         "logKey": str(log_key),
     }
     emit(as_json, content, lines)
+
+
+@operator.command("take-over")
+@click.argument("old", type=click.Path(path_type=Path, dir_okay=False))
+@config_option
+@json_option
+def take_over(old: Path, config: Path, as_json: bool) -> None:
+    """Give the node of a new key what it needs of that of the key before, whose configuration is OLD.
+
+    Dossiers, the filings' records with the statements they rest on, and live claims of the signature guard; nothing
+    that the old key signed. OLD is only read. Run it before the new node starts, and again when the old has stopped.
+    """
+    from oracle.node.config import load_config
+    from oracle.node.key import open_signer
+    from oracle.store.database import Database
+    from oracle.store.engine import make_engine, parse_url, shown
+    from oracle.store.schema import check_version
+    from oracle.store.succession import take_over as taken_over
+
+    before, settings = load_config(old), load_config(config)
+    url = parse_url(before.database_url())
+    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
+        raise InputError("there is no such database", where=str(url.database), remedy=f"check [store] url in {old}")
+    signer = open_signer(settings)
+    source = make_engine(url)
+    try:
+        check_version(source, shown(url))
+        database = Database(settings.database_url())
+        try:
+            identity = {"chain": str(settings.chain.id), "registry": settings.chain.registry}
+            database.bind_to({"operator": signer.address, **identity})
+            taken = taken_over(source, database, int(time.time()))
+        finally:
+            database.close()
+    finally:
+        source.dispose()
+    lines = [
+        f"operator   {signer.address}",
+        f"taken      {taken.dossiers} dossiers, {taken.events} events with {taken.statements} statements, "
+        f"{taken.claims} live claims of the guard",
+    ]
+    emit(as_json, {"operator": signer.address, **taken.as_json()}, lines)
 
 
 @click.command()

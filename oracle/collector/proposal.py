@@ -249,7 +249,7 @@ def collect_update(
     def same(item: FilingUpdate) -> bool:
         return item.model_copy(update={"valid_until": change.valid_until, "reason": change.reason}) == change
 
-    return _or_earlier(once, change, kept, lambda value: _update(value, same), registry, now)
+    return _or_earlier(once, change, kept, lambda value: _update(value, name, same), registry, now)
 
 
 def still_possible(proposal: Proposal, registry: Registry, now: int) -> str | None:
@@ -315,15 +315,16 @@ def _or_earlier(
 
 def _approval(value: dict[str, Any], same: Callable[[FilingApproval], bool]) -> FilingApproval | None:
     try:
-        item = FilingApproval.model_validate_json(json.dumps(value))
+        item = FilingApproval.model_validate_json(json.dumps(value.get("approval")))
     except ValidationError:
         return None
     return item if same(item) else None
 
 
-def _update(value: dict[str, Any], same: Callable[[FilingUpdate], bool]) -> FilingUpdate | None:
+def _update(value: dict[str, Any], dossier_hash: str, same: Callable[[FilingUpdate], bool]) -> FilingUpdate | None:
+    """Keys as in the request that the node was sent: dossierHash, update."""
     try:
-        item = FilingUpdate.model_validate_json(json.dumps(value))
+        item = FilingUpdate.model_validate_json(json.dumps(value.get("update")))
     except ValidationError:
         return None
-    return item if same(item) else None
+    return item if value.get("dossierHash") == dossier_hash and same(item) else None

@@ -54,7 +54,7 @@ Kept = tuple[str, OperatorSignature]
 class NodeAnswer:
     """What one node answered. `outcome`: signed, refused, invalid (does not count), unreachable, skipped.
 
-    `earlier` is the proposal that it has signed instead, where that is why it refuses (rule GUARD).
+    `earlier` is the request whose proposal it has signed instead, where that is why it refuses (rule GUARD).
     """
 
     node: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from oracle.chain.committee import APPLY_WINDOW
 from oracle.chain.events import WINDOW, read_events
 from oracle.chain.filing_history import block_time, latest_block
 from oracle.chain.key_standing import Standing, key_standing
@@ -13,9 +14,6 @@ from oracle.domain.canonical import keccak256
 from oracle.errors import RefusedError, UnreachableError
 
 __all__ = ["Membership", "membership_of"]
-
-#: How long a change that is ready may be applied, in seconds (OracleCommittee.APPLY_WINDOW).
-APPLY_WINDOW = 30 * 86_400
 
 #: How many windows of blocks are searched for an announcement at most; enough for a month of 12-second blocks.
 MAX_WINDOWS = 45

@@ -101,7 +101,7 @@ class Database:
         """Tie the database to one operator, chain and registry at first use; refuse another ever after."""
         for key, value in identity.items():
             # Whether or not it is there: of two replicas that start at once the second finds what the first wrote.
-            self._insert_once(tables.meta.insert().values(key=key, value=value))
+            self.insert_once(tables.meta.insert().values(key=key, value=value))
             with self._engine.connect() as connection:
                 known = connection.execute(select(tables.meta.c.value).where(tables.meta.c.key == key)).scalar()
             if known != value:
@@ -111,7 +111,7 @@ class Database:
                     remedy="give each operator its own database",
                 )
 
-    def _insert_once(self, statement: Insert) -> bool:
+    def insert_once(self, statement: Insert) -> bool:
         """Insert a row; False if a constraint of the table says that it is there."""
         try:
             self.write(lambda connection: _inserted(connection, statement))

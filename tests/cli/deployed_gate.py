@@ -31,6 +31,7 @@ MANIFEST = """\
 [committee]
 operators = ["{one}", "{two}", "{three}"]
 threshold = 2
+retention_seconds = 3600
 
 [[tokens]]
 id = "senior"

@@ -139,8 +139,8 @@ def update(valid_until: int, **changes: Any) -> FilingUpdate:
 class Guarded:
     """A node that has signed `held`, and refuses everything else of that sequence while it shows it."""
 
-    def __init__(self, signer: KeySigner, held: Any) -> None:
-        self.signer, self.held = signer, held
+    def __init__(self, signer: KeySigner, held: Any, dossier: str = "0x" + DOSSIER.dossier_hash().hex()) -> None:
+        self.signer, self.held, self.dossier = signer, held, dossier
 
     def __call__(self, path: str, body: bytes) -> tuple[int, Any]:
         if path == "/v1/dossiers":
@@ -148,7 +148,8 @@ class Guarded:
         asked = json.loads(body)["update"]
         if self.held is not None and asked != self.held:
             failed = [{"rule": "GUARD", "result": "FAIL", "explanation": "signed another"}]
-            return 409, {"title": "no", "failed": failed, "earlier": self.held}
+            request = {"dossierHash": self.dossier, "update": self.held, "digest": "0x", "validUntil": 1}
+            return 409, {"title": "no", "failed": failed, "earlier": request}
         digest = update_digest(Domain(31337, REGISTRY), FilingUpdate.model_validate(asked))
         return 200, given(self.signer, digest).model_dump(mode="json", by_alias=True)
 
@@ -157,11 +158,10 @@ def as_json(item: FilingUpdate) -> Any:
     return item.model_dump(mode="json", by_alias=True)
 
 
-def collected(own: FilingUpdate, *held: Any, sequence: int = 3) -> Proposed[FilingUpdate]:
+def collected(own: FilingUpdate, *held: Any, sequence: int = 3, **shown: str) -> Proposed[FilingUpdate]:
     with ExitStack() as stack:
-        nodes = [
-            stack.enter_context(LyingNode(Guarded(signer, item))) for signer, item in zip(SIGNERS, held, strict=True)
-        ]
+        doubles = [Guarded(signer, item, **shown) for signer, item in zip(SIGNERS, held, strict=True)]
+        nodes = [stack.enter_context(LyingNode(double)) for double in doubles]
         clients = [NodeClient(node.url) for node in nodes]
         return collect_update(clients, Chain(sequence), 31337, DOSSIER, own, now=NOW)  # type: ignore[arg-type]
 
@@ -201,6 +201,11 @@ def test_collect_update__a_node_shows_something_else_as_earlier__never_proposed(
     assert found.proposal == own
     assert not found.quorum.reached
     assert [answer.outcome for answer in found.quorum.answers] == ["refused", "refused", "signed"]
+
+
+def test_collect_update__an_earlier_one_of_another_dossier__never_proposed() -> None:
+    own, held = update(NOW + 8000), as_json(update(NOW + 5000))
+    assert collected(own, held, held, None, dossier="0x" + "77" * 32).proposal == own
 
 
 def approval(valid_until: int = NOW + 5000, sequence: int = 4) -> FilingApproval:

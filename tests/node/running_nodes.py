@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -203,6 +203,20 @@ def _config(
     ).model_copy(update={"base": folder})
 
 
+def served_node(
+    config: NodeConfig, signer: Signer, sources: Sequence[Source] | None, relay: NodeAccountSender | None = None
+) -> ServedNode:
+    """A node that runs on a new folder, its configuration's base. With `sources`, it asks those."""
+    own = config.base
+    own.mkdir()
+    evidence = EvidenceStore(own / "evidence")
+    database = Database(f"sqlite:///{own / 'node.db'}")
+    asked = make_sources(config, evidence) if sources is None else sources
+    new_log_key(own / "log-key.pem")
+    log = open_log(config, database.engine, signer)
+    return ServedNode(Node(config, database, asked, signer, evidence, relay, log=log))
+
+
 @contextmanager
 def running_world(
     folder: Path,
@@ -210,11 +224,13 @@ def running_world(
     declarants: Sequence[dict[str, Any]] = (),
     sources: Sequence[Source] | None = None,
     first: Signer | None = None,
+    delays: Mapping[str, int] | None = None,
 ) -> Iterator[World]:
     """A 2-of-3 committee with its nodes running, two tokens deployed, nothing published.
 
     The first node has a relay; `declarants` may declare events at every node. With `sources`, nodes ask those and not
-    the site. `first` signs for the first node instead of a key in memory.
+    the site. `first` signs for the first node instead of a key in memory. `delays` are the committee's, as a manifest
+    names them.
     """
     with ExitStack() as stack:
         anvil = stack.enter_context(start_anvil())
@@ -227,20 +243,13 @@ def running_world(
             {"id": ident, "name": ident, "symbol": ident[:4], "decimals": 6, **roles}
             for ident in ("senior", "subordinated")
         ]
-        committee = {"operators": [signer.address for signer in signers], "threshold": 2}
+        committee = {"operators": [signer.address for signer in signers], "threshold": 2, **(delays or {})}
         deployment = deploy(Manifest.model_validate({"committee": committee, "tokens": tokens}), w3, issuer)
         nodes = []
         for index, signer in enumerate(signers, start=1):
-            own = folder / f"operator-{index}"
-            own.mkdir()
-            config = _config(index, site, anvil, deployment.registry, own, declarants)
-            evidence = EvidenceStore(own / "evidence")
-            database = Database(f"sqlite:///{own / 'node.db'}")
             relay = NodeAccountSender(str(w3.eth.accounts[-1])) if index == 1 else None
-            asked = make_sources(config, evidence) if sources is None else sources
-            new_log_key(own / "log-key.pem")
-            log = open_log(config, database.engine, signer)
-            node = ServedNode(Node(config, database, asked, signer, evidence, relay, log=log))
+            config = _config(index, site, anvil, deployment.registry, folder / f"operator-{index}", declarants)
+            node = served_node(config, signer, sources, relay)
             stack.callback(node.stop)
             nodes.append(node)
         world = World(anvil, site, w3, deployment, nodes, issuer, signers=signers)

@@ -490,6 +490,7 @@ class _Proof:
             RecordKind.SENT: f"sent:{content.get('transaction')}",
             RecordKind.OVERDUE: f"overdue:{content.get('kind')}:{content.get('eventOn')}:",
             RecordKind.MINTED: "minted",
+            RecordKind.ADVERSE: "adverse:",
             RecordKind.OBSERVED: "seen:",
             RecordKind.GONE: "seen:",
             RecordKind.REPORTED: f"dossier:{content.get('kind')}:{content.get('eventOn')}",

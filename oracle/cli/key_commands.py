@@ -1,13 +1,14 @@
-"""`filing-gate key show | confirm-restore`: does the configured key sign, and what a restored node may sign."""
+"""`filing-gate key new | show | confirm-restore`: a keystore, a trial signature, what a restored node may sign."""
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from oracle.cli.options import config_option
+from oracle.cli.options import PASSWORD_ENV, asked_password, config_option
 from oracle.cli.output import emit, json_option
 from oracle.errors import InputError
 
@@ -16,7 +17,25 @@ __all__ = ["key"]
 
 @click.group()
 def key() -> None:
-    """The operator's key."""
+    """Keys: make one, try the operator's, sign again after a restore."""
+
+
+@key.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--light-kdf", is_flag=True, help="Cheap key derivation, for tests only.")
+@json_option
+def new(file: Path, light_kdf: bool, as_json: bool) -> None:
+    """Make a key in the new keystore FILE, e.g. for a relay or a declarant; `operator init` makes an operator's.
+
+    Its password is read from $FILING_GATE_PASSWORD or asked for; it is never written down.
+    """
+    from oracle.signing.keys import new_keystore
+
+    if file.exists():
+        raise InputError("the file is there already", where=str(file), remedy="choose another name")
+    password = os.environ.get(PASSWORD_ENV) or asked_password("New keystore password", twice=True)
+    made = new_keystore(file, password, light=light_kdf)
+    emit(as_json, {"address": made.address, "keystore": str(file)}, [f"address   {made.address}", f"keystore  {file}"])
 
 
 @key.command()

@@ -24,7 +24,7 @@ _COMMANDS = {
     "replay": ("evidence_commands", "replay", "Make a stored decision again, offline, byte for byte."),
     "manual": ("manual_commands", "manual", "A sighting that one person enters and another confirms."),
     "operator": ("operator_commands", "operator", "Set up an operator."),
-    "key": ("key_commands", "key", "Does the operator's key sign; what a restored node may sign."),
+    "key": ("key_commands", "key", "Make a key; does the operator's sign; what a restored node may sign."),
     "serve": ("operator_commands", "serve", "Run an operator's node."),
     "store": ("store_commands", "store", "A node's database: upgrade, backup, restore, fsck."),
     "check": ("check_command", "check", "Look at all a node needs, before and after any change."),

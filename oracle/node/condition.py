@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,9 @@ from oracle.signing.content import try_signer
 from oracle.signing.keys import Signer
 from oracle.store.database import Database
 from oracle.store.freshness import source_times
+from oracle.store.log import LogStore
+from oracle.store.transactions import StoredTransactions
+from oracle.store.watch_state import NODE, WatchState
 
 __all__ = ["MAX_FILINGS", "Condition", "Head", "SourceMoments", "Stored", "free_space"]
 
@@ -47,10 +51,20 @@ class SourceMoments:
 
 @dataclass(frozen=True)
 class Stored:
-    """What the database says: it answers, the sources' times by name, and the folded numbers of recorded filings."""
+    """What the database says: it answers, the sources' times by name, and the folded numbers of recorded filings.
+
+    `alerts` counts what a person should look at by kind and severity, `ticked` is the newest tick of the watch
+    (None: never), `log_leaves` the size of the log, `unsettled` the relay's transactions that are not final and
+    `unmined_since` when the oldest in no block was made. All replicas say the same.
+    """
 
     sources: dict[str, SourceMoments]
     filings: tuple[str, ...]
+    alerts: Counter[tuple[str, str]]
+    ticked: int | None
+    log_leaves: int
+    unsettled: int
+    unmined_since: int | None
 
 
 class Condition:
@@ -87,10 +101,19 @@ class Condition:
 
     def _read_stored(self) -> Stored:
         names = [source.name for source in self._config().sources]
-        times = source_times(self._database.engine, names)
+        engine = self._database.engine
+        times, watch = source_times(engine, names), WatchState(engine)
+        alerts = Counter((alert["kind"], alert["severity"]) for row in watch.with_alerts() for alert in row.alerts)
+        book = StoredTransactions(engine)
+        unsettled, oldest = book.standing(self._config().chain.id, self._relay) if self._relay else (0, None)
         return Stored(
             {name: SourceMoments(_seconds(item.success), _seconds(item.failure)) for name, item in times.items()},
             tuple(self._database.recorded_filings()),
+            alerts,
+            watch.get(NODE).looked_at or None,
+            LogStore(engine).size(),
+            unsettled,
+            oldest,
         )
 
     def _read_filings(self) -> dict[str, FilingState]:

@@ -47,7 +47,6 @@ from oracle.signing.recovery import InvalidSignature, recover
 from oracle.store.database import Database
 
 __all__ = [
-    "ALERT_KINDS",
     "EVENTS_SHOWN",
     "Duties",
     "Facts",
@@ -55,7 +54,6 @@ __all__ = [
     "Report",
     "Taken",
     "UnknownFilingError",
-    "alert_kind",
 ]
 
 LOG = logging.getLogger("filing_gate.duties")
@@ -79,24 +77,6 @@ _CHAIN_KINDS = frozenset(
     {RecordKind.APPROVED, RecordKind.RENEWED, RecordKind.SUSPENDED, RecordKind.RESUMED, RecordKind.CLOSED}
 )
 _SEEN_KINDS = frozenset({RecordKind.OBSERVED, RecordKind.GONE})
-
-
-#: Each kind of alert, and the words by which `Duties._alerts` gives it; the first that fits counts.
-_ALERT_WORDS = (
-    ("not_suspended", "not suspended on chain"),
-    ("unmapped_status", "unmapped status"),
-    ("dossier_unknown", "the approved dossier is not known here"),
-    ("report_indeterminate", "INDETERMINATE whether the"),
-    ("report_overdue", " was due on "),
-    ("deadline_unknown", "lies beyond the calendar"),
-)
-
-ALERT_KINDS = (*(kind for kind, _ in _ALERT_WORDS), "other")
-
-
-def alert_kind(text: str) -> str:
-    """The kind of an alert's text, one of ALERT_KINDS."""
-    return next((kind for kind, words in _ALERT_WORDS if words in text), "other")
 
 
 class ForbiddenError(RefusedError):

@@ -209,7 +209,18 @@ def configure_logs(config: NodeConfig, stream: TextIO | None = None) -> None:
     root.handlers[:] = [handler]
     root.setLevel(config.logging.level.upper())
     # At their own debug level these write whole requests.
-    for name in ("urllib3", "web3", "asyncio", "httpx", "httpcore", "httpx2", "botocore", "boto3", "alembic"):
+    for name in (
+        "urllib3",
+        "web3",
+        "asyncio",
+        "httpx",
+        "httpcore",
+        "httpx2",
+        "botocore",
+        "boto3",
+        "alembic",
+        "sqlalchemy",
+    ):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(True)
     faults = logging.getLogger("filing_gate.faults")

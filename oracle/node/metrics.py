@@ -84,6 +84,11 @@ class Metrics:
             "filing_gate_rules_not_passed", "Rules that did not pass in a decision.", ("rule",), registry=made
         )
         self._signed = Counter("filing_gate_signatures", "Signatures given.", ("kind",), registry=made)
+        self._guarded = Counter(
+            "filing_gate_guard_refusals",
+            "Proposals that the rules passed and the signature guard refused.",
+            registry=made,
+        )
         self._job_runs = Counter(
             "filing_gate_job_runs", "Runs of a background job.", ("task", "outcome"), registry=made
         )
@@ -167,6 +172,10 @@ class Metrics:
     def signed(self, kind: str) -> None:
         """A signature of `kind` (approval, update, suspension) was given."""
         self._signed.labels(kind).inc()
+
+    def guarded(self) -> None:
+        """A proposal passed the rules, and the signature guard did not let it be signed."""
+        self._guarded.inc()
 
     def job(self, name: str, lag: float, ok: bool) -> None:
         """A background job ended that began `lag` seconds later than planned.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -10,13 +11,17 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from oracle.chain.failover import EndpointHealth
 from oracle.chain.key_standing import Standing
 from oracle.domain.approval import OnChainStatus
 from oracle.domain.lifecycle import LifeCycle
+from oracle.errors import FilingGateError
 from oracle.node.condition import MAX_FILINGS
-from oracle.node.duties import ALERT_KINDS, alert_kind
+from oracle.node.config import ChainConfig
+from oracle.node.metrics import endpoint_of
 from oracle.node.readiness import CHECKS, readiness
 from oracle.rules.table import RULESET_VERSION
+from oracle.store.watch_state import ALERT_KINDS
 
 if TYPE_CHECKING:
     from oracle.node.service import Node
@@ -46,6 +51,8 @@ class NodeCollector(Collector):
         yield from self._head()
         yield from self._filings()
         yield from self._duties()
+        yield from self._watch()
+        yield from self._endpoints()
         disk = _family("disk_free_bytes", "Free space where the node writes.", ("place",))
         for place, free in self._node.condition.disks().items():
             if free is not None:
@@ -131,11 +138,49 @@ class NodeCollector(Collector):
         swept = self._node.duties.swept
         if swept is None:
             return
-        alerts = Counter(alert_kind(text) for report in swept[1] for text in report.alerts)
-        yield _counted("alerts", "What a person should look at, by the newest sweep.", "kind", ALERT_KINDS, alerts)
         states = Counter(report.state for report in swept[1])
         known = [state.value for state in LifeCycle]
         yield _counted("recorded_filings", "Filings by state in this node's record.", "state", known, states)
+
+    def _watch(self) -> Iterator[Metric]:
+        """What the database knows: the same at every replica, whichever ran the newest tick."""
+        stored = self._node.condition.stored.newest(max_age=_AGE, wait=_WAIT).value
+        if stored is None:
+            return
+        alerts = _family("alerts", "What a person should look at, as /readyz lists it.", ("kind", "severity"))
+        found: Counter[tuple[str, str]] = Counter()
+        for (kind, severity), count in stored.alerts.items():
+            found[kind if kind in ALERT_KINDS else "other", severity] += count
+        for kind in (*ALERT_KINDS, "other"):
+            for severity in ("warning", "critical"):
+                alerts.add_metric([kind, severity], found[kind, severity])
+        yield alerts
+        if self._node.config.watch.enabled or stored.ticked is not None:
+            # Zero before the first tick: one that never comes is late as well.
+            text = "Newest tick of the watch, since 1970; 0: none yet."
+            yield _gauge("watch_tick_timestamp_seconds", text, stored.ticked or 0)
+        yield _gauge("log_leaves", "Leaves of the append-only log.", stored.log_leaves)
+        yield _gauge("relay_transactions_unsettled", "Transactions of the relay that are not final.", stored.unsettled)
+        waits = max(time.time() - stored.unmined_since, 0.0) if stored.unmined_since is not None else 0.0
+        text = "Age of the relay's oldest transaction that is in no block; 0: none waits."
+        yield _gauge("relay_transaction_wait_seconds", text, waits)
+
+    def _endpoints(self) -> Iterator[Metric]:
+        """RPC endpoints as they were found when last asked; one that was never asked is left out."""
+        labels = ("chain_id", "index", "endpoint")
+        up = _family("rpc_endpoint_up", "1 if this endpoint answers, on its chain and not behind the others.", labels)
+        for chain in (self._node.config.chain, *self._node.config.chains):
+            for item in self._health(chain):
+                named = [str(chain.id), str(item.index), endpoint_of(item.shown_url)]
+                if item.ok or item.last_error is not None:
+                    up.add_metric(named, float(item.ok))
+        yield up
+
+    def _health(self, chain: ChainConfig) -> list[EndpointHealth]:
+        try:
+            return self._node.connections.health(chain)
+        except FilingGateError:
+            return []  # an address that can't be read: /readyz says so
 
 
 def _family(name: str, text: str, labels: Sequence[str] = ()) -> GaugeMetricFamily:

@@ -380,6 +380,7 @@ class Node:
             try:
                 self._claim(registry, state, dossier_hash, proposed, digest)
             except GuardRefusedError as refusal:
+                self.metrics.guarded()
                 return Answer(decision, "0x" + digest.hex(), None, decision_id, refusal)
         signature = self._signature(decision_id, proposed, digest)
         self.metrics.signed(kind)

@@ -1,7 +1,7 @@
 """A node's database proven: every hash, digest and signature in it derived again, every row held against the others.
 
 The rows come as the database holds them, and none is believed. What only the chain can tell (`audit`) or only the
-node's log (a row that was removed with everything that names it) is not told here.
+checkpoints that others keep (newest rows that were removed with everything that names them) is not told here.
 """
 
 from __future__ import annotations
@@ -16,19 +16,29 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from oracle.audit.evidence_check import Sighting, StampTerms, prove_store
+from oracle.audit.log_check import LogBinding, verify_binding
 from oracle.audit.replay import SignedDecision, parse_decision
-from oracle.domain.approval import FilingApproval, FilingUpdate, Suspension
-from oracle.domain.canonical import canonical_bytes, parse_json
+from oracle.domain.approval import FilingApproval, FilingUpdate, OnChainStatus, Suspension
+from oracle.domain.canonical import canonical_bytes
 from oracle.domain.dossier import parse_dossier
 from oracle.domain.filing import FilingQuery, Observation
 from oracle.domain.filing_statement import SignedStatement, statement_message
 from oracle.domain.life_record import RecordedEvent, RecordKind, fold
 from oracle.domain.names import fold_name, fold_number
 from oracle.errors import FilingGateError
+from oracle.evidence.log_tree import BadLogProof
 from oracle.evidence.store import EvidenceStore, sha256_hex
+from oracle.proof.kept_actions import (
+    Claims,
+    Sent,
+    api_key_faults,
+    collected_faults,
+    collection_faults,
+    idempotency_faults,
+)
+from oracle.proof.row_values import Unfit, json_of, signer_fault, value_of
 from oracle.signing.eip712 import Domain, approval_digest, suspension_digest, update_digest
 from oracle.signing.personal_message import message_digest
-from oracle.signing.recovery import InvalidSignature, recover
 from oracle.sources.parsed_again import Settings
 
 __all__ = ["DATABASE_FINDINGS", "DatabaseFinding", "DatabaseProof", "Rows", "prove_database"]
@@ -49,17 +59,32 @@ DATABASE_FINDINGS: dict[str, str] = {
     "SIGNATURE": "a signature is not the operator's over what the decision approved",
     "EVENT": "an event of a filing's record is not what its key, statement or signature says",
     "LIFE": "a filing's record does not fold, or its time falls",
+    "LOG": "the append-only log does not fit its hashes, its checkpoints, its key or the rows it is of",
+    "CLAIM": "a claim of the signature guard is not its proposal's, two were live at once, or a signature has none",
+    "TRANSACTION": "a transaction of the relay is not what its signed bytes say, or not the sender's",
+    "COLLECTED": "a proposal that was collected for, or another operator's signature over it, does not hold",
+    "KEY": "an API key is of a form that no node writes, or an idempotency key stands for another request",
     "EVIDENCE": "the evidence store, or what was parsed from it, does not hold (see `evidence verify`)",
 }
 
-_NUMBERED = ("requests", "observations", "decisions", "signatures", "filing_events")
+_NUMBERED = ("requests", "observations", "decisions", "signatures", "filing_events", "signing_claims")
+#: Table, its column, the table that it refers to and the column there, what the row is called by.
 _REFERENCES = (
-    ("answers", "request_id", "requests", "request_id"),
-    ("dossiers", "request_id", "requests", "hash"),
-    ("decisions", "request_id", "requests", "id"),
-    ("decision_records", "decision_id", "decisions", "decision_id"),
-    ("signatures", "decision_id", "decisions", "id"),
+    ("answers", "request_id", "requests", "id", "request_id"),
+    ("dossiers", "request_id", "requests", "id", "hash"),
+    ("decisions", "request_id", "requests", "id", "id"),
+    ("decision_records", "decision_id", "decisions", "id", "decision_id"),
+    ("signatures", "decision_id", "decisions", "id", "id"),
+    ("request_origins", "request_id", "requests", "id", "request_id"),
+    ("request_origins", "api_key", "api_keys", "id", "request_id"),
+    ("idempotency_keys", "request_id", "requests", "id", "name"),
+    ("idempotency_keys", "owner", "api_keys", "id", "name"),
+    ("transaction_attempts", "transaction_id", "transactions", "id", "hash"),
+    ("collected_signatures", "digest", "collections", "digest", "operator"),
 )
+
+#: The owner of an idempotency key where callers need no key.
+_NOBODY = "-"
 
 
 _ADDRESS = re.compile("0x[0-9a-fA-F]{40}")
@@ -80,6 +105,10 @@ class Rows(Protocol):
 
     def one(self, table: str, key: Any) -> Mapping[str, Any] | None:
         """The row of that key."""
+        ...
+
+    def log_faults(self) -> Iterator[str]:
+        """One sentence for each thing of the append-only log that does not hold, its rows included."""
         ...
 
 
@@ -143,33 +172,6 @@ def prove_database(
     return proof.result
 
 
-class _Unfit(Exception):
-    """A value that no node writes."""
-
-
-def _of(row: Mapping[str, Any], name: str, kind: type[Any]) -> Any:
-    value = row[name]
-    if kind is bytes and isinstance(value, memoryview):
-        value = bytes(value)
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise _Unfit(f"{name} is not of type {kind.__name__}")
-    if isinstance(value, str) and not value.isascii():
-        try:
-            value.encode("utf-8")
-        except UnicodeEncodeError:
-            raise _Unfit(f"{name} is not UTF-8 text") from None
-    return value
-
-
-def _json(row: Mapping[str, Any], name: str, kind: type[Any] = dict) -> Any:
-    value = row[name]
-    data = value if isinstance(value, bytes) else str(_of(row, name, str)).encode("utf-8")
-    found = parse_json(data, what=name)
-    if not isinstance(found, kind):
-        raise _Unfit(f"{name} is not a JSON {kind.__name__}")
-    return found
-
-
 def _same(left: Any, right: Any) -> bool:
     return canonical_bytes(left) == canonical_bytes(right)
 
@@ -185,6 +187,8 @@ class _Proof:
         self._statements: dict[str, SignedStatement] = {}
         self._signatures: dict[str, str] = {}
         self._digests: dict[int, str] = {}
+        self._claims = Claims()
+        self._guarded = False
 
     def add(self, ident: str, subject: str, problem: str) -> None:
         """Note a finding."""
@@ -197,7 +201,7 @@ class _Proof:
             subject = f"{table} {str(row[key])[:80]}"
             try:
                 check(subject, row)
-            except _Unfit as error:
+            except Unfit as error:
                 self.add("ROW", subject, str(error))
             except FilingGateError as error:
                 self.add(ident, subject, f"{error.where}: {error.what}" if error.where else error.what)
@@ -211,16 +215,19 @@ class _Proof:
         self._identity = {str(row["key"]): str(row["value"]) for row in self.rows.all("meta")}
         for table in _NUMBERED:
             self._sequence(table)
-        for child, column, parent, key in _REFERENCES:
-            self._references(child, column, parent, key)
+        for child, column, parent, parent_key, key in _REFERENCES:
+            self._references(child, column, parent, parent_key, key)
         self._each("requests", "id", "ROW", self._request)
         self._each("dossiers", "hash", "DOSSIER", self._dossier)
         self._each("observations", "id", "OBSERVATION", self._observation)
         self._each("decision_records", "decision_id", "RECORD", self._record)
         self._each("decisions", "id", "DECISION", self._decision)
+        self._each("signing_claims", "id", "CLAIM", self._claim)
         self._each("signatures", "id", "SIGNATURE", self._signature)
         self._each("answers", "request_id", "ANSWER", self._answer)
         self._events()
+        self._log()
+        self._actions()
 
     # --- numbers and references ---------------------------------------------------------------------------------------
 
@@ -236,8 +243,8 @@ class _Proof:
                 self.add("SEQUENCE", f"{table} {number}", f"the one before it is {before}")
             before = number
 
-    def _references(self, child: str, column: str, parent: str, key: str) -> None:
-        known = {row["id"] for row in self.rows.all(parent)}
+    def _references(self, child: str, column: str, parent: str, parent_key: str, key: str) -> None:
+        known = {None, _NOBODY, *(row[parent_key] for row in self.rows.all(parent))}
         for row in self.rows.all(child):
             if row[column] not in known:
                 subject = f"{child} {str(row[key])[:80]}"
@@ -246,8 +253,8 @@ class _Proof:
     # --- requests and answers -----------------------------------------------------------------------------------------
 
     def _request(self, _: str, row: Mapping[str, Any]) -> None:
-        path, body = _of(row, "path", str), _of(row, "body", bytes)
-        _of(row, "received_at", str), _of(row, "method", str)
+        path, body = value_of(row, "path", str), value_of(row, "body", bytes)
+        value_of(row, "received_at", str), value_of(row, "method", str)
         if path.startswith("/v1/filings/") and path.endswith("/events"):
             try:
                 signed = SignedStatement.model_validate_json(body)
@@ -256,12 +263,12 @@ class _Proof:
             self._statements[_statement_hash(signed)] = signed
 
     def _answer(self, subject: str, row: Mapping[str, Any]) -> None:
-        status, body = _of(row, "status", int), _of(row, "body", bytes)
-        _of(row, "answered_at", str)
+        status, body = value_of(row, "status", int), value_of(row, "body", bytes)
+        value_of(row, "answered_at", str)
         request = self.rows.one("requests", row["request_id"])
         if request is None or not str(request["path"]).startswith(("/v1/approvals", "/v1/updates")):
             return
-        content = _json({"body": body}, "body")
+        content = json_of({"body": body}, "body")
         decision, digest, signature = (content.get(name) for name in ("decision", "digest", "signature"))
         if (status == 200) != isinstance(signature, str):
             self.add("ANSWER", subject, f"status {status} {'with' if signature else 'without'} a signature")
@@ -275,7 +282,7 @@ class _Proof:
     # --- dossiers and observations ------------------------------------------------------------------------------------
 
     def _dossier(self, subject: str, row: Mapping[str, Any]) -> None:
-        canonical = _of(row, "canonical", bytes)
+        canonical = value_of(row, "canonical", bytes)
         dossier = parse_dossier(canonical, what="canonical")
         name = "0x" + dossier.dossier_hash().hex()
         if name != row["hash"] or dossier.canonical() != canonical:
@@ -289,26 +296,26 @@ class _Proof:
         if request is None or request["path"] != "/v1/dossiers":
             return
         try:
-            handed_in = parse_dossier(_of(request, "body", bytes), what="request").dossier_hash()
+            handed_in = parse_dossier(value_of(request, "body", bytes), what="request").dossier_hash()
         except FilingGateError:
             handed_in = b""
         if handed_in != dossier.dossier_hash():
             self.add("REQUEST", f"requests {row['request_id']}", f"does not hold the dossier {name}")
 
     def _observation(self, subject: str, row: Mapping[str, Any]) -> None:
-        seen = Observation.model_validate_json(_of(row, "content", str))
+        seen = Observation.model_validate_json(value_of(row, "content", str))
         for name, own in (("kind", seen.kind.value), ("fetched_at", seen.fetched_at)):
             if row[name] != own:
                 self.add("OBSERVATION", subject, f"{name} is {str(row[name])[:60]}, its content says {own}")
-        number, entity = (row[name] and _of(row, name, str) for name in ("number", "entity_name"))
-        _of(row, "sighting", str)
+        number, entity = (row[name] and value_of(row, name, str) for name in ("number", "entity_name"))
+        value_of(row, "sighting", str)
         asked = FilingQuery(number=number or None, entity_name=entity or None)
         self._sightings.append(Sighting(subject, asked, seen))
 
     # --- decisions ----------------------------------------------------------------------------------------------------
 
     def _record(self, subject: str, row: Mapping[str, Any]) -> None:
-        data = _of(row, "record", bytes)
+        data = value_of(row, "record", bytes)
         self._records[f"decision_records {row['decision_id']}"] = data
         signed = parse_decision(data, what="record")
         fault = signed.signature_fault()
@@ -333,7 +340,7 @@ class _Proof:
         return self._identity.get(name, "nobody")[:60]
 
     def _decision(self, subject: str, row: Mapping[str, Any]) -> None:
-        inputs, outcome = _json(row, "inputs"), _json(row, "outcome")
+        inputs, outcome = json_of(row, "inputs"), json_of(row, "outcome")
         digest = inputs.get("digest")
         self._digests[int(row["id"])] = str(digest)
         proposed = _proposed(row, inputs)
@@ -351,7 +358,7 @@ class _Proof:
     def _domain(self) -> Domain:
         chain, registry = self._identity.get("chain", ""), self._identity.get("registry", "")
         if not (chain.isdecimal() and len(chain) < 20 and _ADDRESS.fullmatch(registry)):
-            raise _Unfit("the database does not say of which chain and registry it is")
+            raise Unfit("the database does not say of which chain and registry it is")
         return Domain(int(chain), registry)
 
     def _digest(self, proposed: FilingApproval | FilingUpdate) -> bytes:
@@ -371,7 +378,7 @@ class _Proof:
         document = signed.document
         case = document.get("case")
         if not isinstance(case, dict):
-            raise _Unfit("the record has no case")
+            raise Unfit("the record has no case")
         tranches = [
             {key: value for key, value in item.items() if value is not None} for item in inputs.get("tranches") or []
         ]
@@ -403,32 +410,46 @@ class _Proof:
         if request is None or key is None:
             return
         try:
-            body = _json({"body": _of(request, "body", bytes)}, "body")
+            body = json_of({"body": value_of(request, "body", bytes)}, "body")
             asked = type(proposed).model_validate_json(canonical_bytes(body.get(key)))
-        except (_Unfit, FilingGateError, ValidationError):
+        except (Unfit, FilingGateError, ValidationError):
             asked = None
         if asked != proposed:
             self.add("REQUEST", f"requests {row['request_id']}", f"does not propose what decision {row['id']} is about")
 
     def _signature(self, subject: str, row: Mapping[str, Any]) -> None:
-        digest, signature = _of(row, "digest", str), _of(row, "signature", str)
+        digest, signature = value_of(row, "digest", str), value_of(row, "signature", str)
         self._signatures[digest] = signature
-        _of(row, "signed_at", str)
+        value_of(row, "signed_at", str)
         decision = self.rows.one("decisions", row["decision_id"])
         if decision is None:
             return  # told as REFERENCE
-        inputs = _json(decision, "inputs")
+        inputs = json_of(decision, "inputs")
         proposed = _proposed(decision, inputs)
         expected = self._digest(proposed)
         if digest != "0x" + expected.hex():
             self.add("SIGNATURE", subject, "its digest is not that of what the decision was about")
         if (proposed.filing, proposed.sequence) != (row["filing"], row["sequence"]):
             self.add("SIGNATURE", subject, "filing or sequence is not what the decision was about")
-        if _json(decision, "outcome").get("approved") is not True:
+        if json_of(decision, "outcome").get("approved") is not True:
             self.add("SIGNATURE", subject, "the decision was no")
-        fault = _signer_fault(expected, signature, self._identity.get("operator"))
+        fault = signer_fault(expected, signature, self._identity.get("operator"))
         if fault is not None:
             self.add("SIGNATURE", subject, fault)
+        if isinstance(proposed, FilingApproval) or proposed.status == OnChainStatus.APPROVED:
+            self._against_claims(subject, digest, decision["request_id"])
+
+    def _claim(self, subject: str, row: Mapping[str, Any]) -> None:
+        for fault in self._claims.faults(self._domain(), row):
+            self.add("CLAIM", subject, fault)
+
+    def _against_claims(self, subject: str, digest: str, request: Any) -> None:
+        """What lets mint was claimed before it was signed. Nodes of before had no guard: the first signature with a
+        claim, or a request with an origin, is of a node that has one."""
+        claimed = digest in self._claims.digests
+        if not claimed and (self._guarded or self.rows.one("request_origins", request) is not None):
+            self.add("CLAIM", subject, "it lets mint, and was signed without a claim")
+        self._guarded = self._guarded or claimed
 
     # --- the record of each filing ------------------------------------------------------------------------------------
 
@@ -436,11 +457,13 @@ class _Proof:
         records: dict[str, list[RecordedEvent]] = {}
 
         def event(subject: str, row: Mapping[str, Any]) -> None:
-            number, kind, content = _of(row, "number", str), _of(row, "kind", str), _json(row, "content")
+            number, kind, content = value_of(row, "number", str), value_of(row, "kind", str), json_of(row, "content")
             if kind not in RecordKind.__members__:
-                raise _Unfit(f"the kind {kind[:20]} is none")
-            item = RecordedEvent(RecordKind(kind), _of(row, "at", int), _of(row, "by", str), content, row["evidence"])
-            fault = self._event_fault(_of(row, "key", str), item)
+                raise Unfit(f"the kind {kind[:20]} is none")
+            item = RecordedEvent(
+                RecordKind(kind), value_of(row, "at", int), value_of(row, "by", str), content, row["evidence"]
+            )
+            fault = self._event_fault(value_of(row, "key", str), item)
             if fault is not None:
                 self.add("EVENT", subject, fault)
             before = records.setdefault(number, [])
@@ -467,6 +490,7 @@ class _Proof:
             RecordKind.SENT: f"sent:{content.get('transaction')}",
             RecordKind.OVERDUE: f"overdue:{content.get('kind')}:{content.get('eventOn')}:",
             RecordKind.MINTED: "minted",
+            RecordKind.ADVERSE: "adverse:",
             RecordKind.OBSERVED: "seen:",
             RecordKind.GONE: "seen:",
             RecordKind.REPORTED: f"dossier:{content.get('kind')}:{content.get('eventOn')}",
@@ -491,7 +515,7 @@ class _Proof:
         if (kept, item.kind, item.evidence) != (own, kind, stated.evidence):
             return "is not what the signed statement says"
         digest = message_digest(statement_message(stated))
-        return _signer_fault(digest, str(item.content.get("signature")), item.by)
+        return signer_fault(digest, str(item.content.get("signature")), item.by)
 
     def _suspension_fault(self, key: str, item: RecordedEvent) -> str | None:
         given = item.content.get("signature")
@@ -506,7 +530,53 @@ class _Proof:
             return "its key is not the digest of its suspension"
         if not given.get("operator") == item.by == self._identity.get("operator"):
             return f"signed by {str(given.get('operator'))[:60]}, the database is {self._whose('operator')}'s"
-        return _signer_fault(digest, str(given.get("signature")), item.by)
+        return signer_fault(digest, str(given.get("signature")), item.by)
+
+    # --- log, transactions, what was collected, keys -----------------------------------------------------------------
+
+    def _log(self) -> None:
+        self.result.counts["log_leaves"] = sum(1 for _ in self.rows.all("log_leaves"))
+        for problem in self.rows.log_faults():
+            self.add("LOG", "log", problem)
+
+        def key(subject: str, row: Mapping[str, Any]) -> None:
+            named = {
+                "verifierKey": row["verifier_key"],
+                "statement": row["statement"],
+                "signature": row["signature"],
+            }
+            try:
+                operator, _ = verify_binding(LogBinding.model_validate(named))
+            except BadLogProof as error:
+                self.add("LOG", subject, str(error))
+                return
+            if operator != self._identity.get("operator"):
+                self.add("LOG", subject, f"{operator} signed for this key, the database is {self._whose('operator')}'s")
+
+        self._each("log_keys", "verifier_key", "LOG", key)
+
+    def _actions(self) -> None:
+        sent = Sent()
+
+        def told(ident: str, faults: Callable[[Mapping[str, Any]], Iterator[str]]) -> Callable[..., None]:
+            def check(subject: str, row: Mapping[str, Any]) -> None:
+                for fault in faults(row):
+                    self.add(ident, subject, fault)
+
+            return check
+
+        chain = self._identity.get("chain")
+        self._each("transaction_attempts", "hash", "TRANSACTION", lambda _, row: sent.attempt(row))
+        self._each("transactions", "id", "TRANSACTION", told("TRANSACTION", lambda row: sent.faults(chain, row)))
+        collection = told("COLLECTED", lambda row: collection_faults(self._domain(), row))
+        self._each("collections", "digest", "COLLECTED", collection)
+        self._each("collected_signatures", "operator", "COLLECTED", told("COLLECTED", collected_faults))
+        self._each("api_keys", "id", "KEY", told("KEY", api_key_faults))
+
+        def idempotency(row: Mapping[str, Any]) -> Iterator[str]:
+            return idempotency_faults(row, self.rows.one("requests", row["request_id"]))
+
+        self._each("idempotency_keys", "name", "KEY", told("KEY", idempotency))
 
     # --- evidence -----------------------------------------------------------------------------------------------------
 
@@ -527,18 +597,9 @@ def _proposed(row: Mapping[str, Any], inputs: Mapping[str, Any]) -> FilingApprov
         return FilingApproval.model_validate_json(data)
     if row["kind"] == "update":
         return FilingUpdate.model_validate_json(data)
-    raise _Unfit(f"the kind {str(row['kind'])[:20]} is none")
+    raise Unfit(f"the kind {str(row['kind'])[:20]} is none")
 
 
 def _statement_hash(signed: SignedStatement) -> str:
     content = signed.statement.model_dump(mode="json", by_alias=True)
     return hashlib.sha256(canonical_bytes(content)).hexdigest()
-
-
-def _signer_fault(digest: bytes, signature: str, expected: str | None) -> str | None:
-    """Why a 0x-hex signature is not `expected`'s; None if it is."""
-    try:
-        found = recover(digest, bytes.fromhex(signature.removeprefix("0x")))
-    except (InvalidSignature, ValueError) as error:
-        return f"not a signature: {error}"
-    return None if found == expected else f"the signature is {found}'s, not {expected}'s"

@@ -17,6 +17,7 @@ from pathlib import Path
 from sqlalchemy import URL, inspect
 
 from oracle.errors import FilingGateError, InputError, UnreachableError
+from oracle.store.change_of_kind import fill_postgres
 from oracle.store.engine import make_engine, parse_url, shown
 from oracle.store.schema import HEAD, version_of
 from oracle.store.signing_guard import SigningGuard
@@ -81,12 +82,7 @@ def check_backup(file: Path, url: URL) -> None:
     InputError if it is none, FilingGateError if it is damaged.
     """
     sqlite = url.get_backend_name() == "sqlite"
-    try:
-        with file.open("rb") as opened:
-            begin = opened.read(len(_SQLITE_MAGIC))
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=str(file), remedy="check the path") from None
-    if not begin.startswith(_SQLITE_MAGIC if sqlite else _DUMP_MAGIC):
+    if not _begin(file).startswith(_SQLITE_MAGIC if sqlite else _DUMP_MAGIC):
         kind = "SQLite database" if sqlite else "dump of PostgreSQL (pg_dump -Fc)"
         raise InputError(f"not a {kind}", where=str(file), remedy="give a file of `filing-gate store backup`")
     if sqlite:
@@ -95,6 +91,14 @@ def check_backup(file: Path, url: URL) -> None:
         listed = _run(url, "pg_restore", "--list", str(file), connected=False)
         if " TABLE DATA " not in listed or " meta " not in listed:
             raise InputError("holds no table of a node", where=str(file), remedy="give a backup of a node's database")
+
+
+def _begin(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(len(_SQLITE_MAGIC))
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(file), remedy="check the path") from None
 
 
 def _check_sqlite(file: Path) -> None:
@@ -124,10 +128,16 @@ def _check_sqlite(file: Path) -> None:
 def restore(url: str, file: Path, at: int) -> None:
     """Put a backup into an empty or absent database; every other is refused, and nothing is changed then.
 
+    A backup of SQLite may go into PostgreSQL, not the other way round.
+
     The database then says that it was restored `at` (seconds since 1970), which binds the signing guard. Errors as
     `check_backup`; InputError if the database holds anything.
     """
     parsed = parse_url(url)
+    if parsed.get_backend_name() != "sqlite" and _begin(file).startswith(_SQLITE_MAGIC):
+        _check_sqlite(file)
+        fill_postgres(parsed, file, at)
+        return
     check_backup(file, parsed)
     if parsed.get_backend_name() == "sqlite":
         _restore_sqlite(Path(str(parsed.database)), file, at)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, text
 
 from oracle.errors import FilingGateError
 from oracle.store import tables
+from oracle.store.log_faults import faults_of_log
 
 __all__ = ["StoredRows", "stored_rows"]
 
@@ -59,6 +60,10 @@ class StoredRows:
         )
         row = found.mappings().one_or_none()
         return None if row is None else {str(name): value for name, value in row.items()}
+
+    def log_faults(self) -> Iterator[str]:
+        """One sentence for each thing of the append-only log that does not hold, the rows it is of included."""
+        return faults_of_log(self._connection)
 
 
 @contextmanager

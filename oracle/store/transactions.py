@@ -54,6 +54,12 @@ class StoredTransactions:
         columns = transactions.c
         return self._select(columns.chain_id == chain_id, columns.sender == sender, columns.state.in_(_UNSETTLED))
 
+    def standing(self, chain_id: int, sender: str) -> tuple[int, int | None]:
+        """How many are not final yet, and when the oldest that is in no block was made (seconds since 1970)."""
+        left = self.unsettled(chain_id, sender)
+        waiting = [row.attempts[0].made_at for row in left if row.state is TransactionState.LIVE]
+        return len(left), min(waiting, default=None)
+
     def open(self, draft: Draft, nonce: int, attempt: Attempt) -> BookedTransaction | None:
         """See `TransactionBook.open`."""
         values = {**_columns(draft), "chain_id": draft.chain_id, "sender": draft.sender, "nonce": nonce}

@@ -15,12 +15,18 @@ from sqlalchemy.exc import IntegrityError
 
 from oracle.store import tables
 
-__all__ = ["NODE", "Action", "WatchState", "Watched"]
+__all__ = ["ALERT_KINDS", "NODE", "Action", "WatchState", "Watched"]
 
 _FILINGS, _ACTIONS, _REPLICAS = tables.watched_filings, tables.watch_actions, tables.watch_replicas
 
-#: The row of what concerns the node and no filing.
+#: The row of what concerns the node and no filing. Every tick writes it.
 NODE = ""
+
+#: What an alert may be about (docs/watch.md).
+ALERT_KINDS = (
+    *("suspension", "expiry", "indeterminate", "lapsing", "report", "dossier", "status", "unread"),
+    *("peers", "quorum", "send", "relay-gas", "relay-transaction", "chain"),
+)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import yaml
 
 from oracle import __version__
 from oracle.node.config import parse_config
+from oracle.store.watch_state import ALERT_KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -130,3 +131,29 @@ def test_operations_page__table_of_alerts__is_that_of_the_rules() -> None:
     rows = dict(re.findall(r"^\| `(FilingGate\w+)` \| (critical|warning) \|", page, re.MULTILINE))
     assert rows == {rule["alert"]: rule["labels"]["severity"] for rule in rules}
     assert len(rows) == len(rules)
+
+
+def test_alert_rules__kinds_they_name__are_the_watch_s_and_those_of_its_page() -> None:
+    text = (DEPLOY / "prometheus" / "alerts.yml").read_text("utf-8")
+    named = set(re.findall(r'filing_gate_alerts\{[^}]*kind!?="([^"]*)"', text))
+    assert named == {"suspension"}
+    page = (ROOT / "docs" / "watch.md").read_text("utf-8")
+    rows = re.findall(r"^\| (`[a-z-]+`(?:, `[a-z-]+`)*) \|", page, re.MULTILINE)
+    shown = {kind for row in rows for kind in re.findall(r"`([a-z-]+)`", row)}
+    assert shown == set(ALERT_KINDS)
+
+
+def test_alert_rules__promtool_itself__finds_no_fault() -> None:
+    program = shutil.which("promtool")
+    rules = DEPLOY / "prometheus" / "alerts.yml"
+    if program is None:  # a machine without Prometheus: the form of each rule at least
+        for rule in yaml.safe_load(rules.read_text("utf-8"))["groups"][0]["rules"]:
+            assert (
+                {"alert", "expr", "labels", "annotations"}
+                <= rule.keys()
+                <= {*("alert", "expr", "for", "labels", "annotations")}
+            )
+            assert rule["expr"].count("(") == rule["expr"].count(")")
+        return
+    done = subprocess.run([program, "check", "rules", str(rules)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -11,7 +11,6 @@ from oracle.chain.key_standing import KeyStanding, Standing
 from oracle.errors import UnreachableError
 from oracle.node.condition import SourceMoments
 from oracle.node.config import ReadinessConfig
-from oracle.node.duties import alert_kind
 from oracle.node.metrics import Metrics, endpoint_of
 from oracle.node.readiness import Freshness, clock_fault, disk_faults, freshness, key_fault, sources_fault
 from oracle.node.refreshed import Refreshed
@@ -142,19 +141,3 @@ def test_metrics__label_without_bound__ends_in_other() -> None:
 def test_endpoint__of_a_url__is_its_host_alone() -> None:
     assert endpoint_of("https://u:p@rpc.example.org:8545/key?k=v") == "rpc.example.org:8545"
     assert endpoint_of("https://[broken") == "other"
-
-
-@pytest.mark.parametrize(
-    ("text", "kind"),
-    (
-        ("to be suspended, and not suspended on chain", "not_suspended"),
-        ("unmapped status 'x': where the filing stands is INDETERMINATE", "unmapped_status"),
-        ("the approved dossier is not known here: its deadlines are not watched; hand it in", "dossier_unknown"),
-        ("the CHANGE report of 2026-01-01 was due on 2026-01-05", "report_overdue"),
-        ("INDETERMINATE whether the CHANGE report of 2026-01-01 is overdue: x", "report_indeterminate"),
-        ("the deadline of the CHANGE report of 2027-01-01 lies beyond the calendar", "deadline_unknown"),
-        ("something new", "other"),
-    ),
-)
-def test_alert_kind(text: str, kind: str) -> None:
-    assert alert_kind(text) == kind

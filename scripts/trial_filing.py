@@ -2,8 +2,8 @@
 
     python -m scripts.trial_filing --deployment deployment.json --state site.json --out dossier.json
 
-The tokens `senior` and `subordinated` of the deployment are its tranches. Run it again with --suspend to have the page
-say the opposite.
+The tokens `senior` and `subordinated` of the deployment are its tranches. Run it again with --revoke to have the page
+say that the filing is revoked.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ def main() -> None:
     parser.add_argument("--issuer", metavar="ADDRESS", help="who may mint, as in the manifest")
     parser.add_argument("--state", type=Path, default=Path("site.json"), metavar="FILE", help="the stand-in's state")
     parser.add_argument("--out", type=Path, default=Path("dossier.json"), metavar="FILE")
-    parser.add_argument("--suspend", action="store_true", help="publish that the filing is revoked")
+    parser.add_argument("--revoke", action="store_true", help="publish that the filing is revoked")
     arguments = parser.parse_args()
     site = SiteState(arguments.state)
-    if arguments.suspend:
+    if arguments.revoke:
         site.withdraw_notice(NUMBER)
         print(f"{NUMBER}: the page says that it is revoked")
         return

@@ -187,6 +187,8 @@ class _Preflight:
             for item in (self._config.key, self._config.relay)
             if isinstance(item, KeystoreConfig)
         ]
+        if self._config.transparency is not None:
+            keys.append(self._config.path(self._config.transparency.key))
         for path in keys:
             if path.is_file() and path.stat().st_mode & 0o077:
                 sound = False
@@ -204,7 +206,7 @@ class _Preflight:
                 sound = False
                 yield _fail("permissions", f"{name}: anybody may write to {place}", f"chmod o-w {place}")
         if sound:
-            yield _ok("permissions", "keystores are their owner's only; the node's folders can be written to")
+            yield _ok("permissions", "keys are their owner's only; the node's folders can be written to")
 
     def key(self) -> Iterator[Checked]:
         self._signer = open_signer(self._config)

@@ -70,6 +70,10 @@ def test_serve__renews_by_itself__then_stops_what_was_withdrawn__ends_cleanly(wo
         serve.end()
     assert "console.dbos.dev" not in serve.text()
     assert "Traceback" not in serve.text()
+    node = world.nodes[0].node
+    with stored_rows(node.database.engine) as kept:
+        settings = read_settings(source_settings(serve.settings()), source_settings(node.config))
+        assert prove_database(kept, node.evidence, settings=settings).findings == []
 
 
 RENEWAL = (

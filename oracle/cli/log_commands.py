@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from oracle.cli.options import config_option, url_without_secret
+from oracle.cli.options import config_option, node_clients, node_keys_option, url_without_secret
 from oracle.cli.output import emit, json_option, printable
 from oracle.errors import InputError
 
@@ -85,11 +85,13 @@ def _matching(shape: str, example: str, name: str) -> object:
     metavar="DIGEST",
     help="A signature over this EIP-712 digest must be in the log.",
 )
+@node_keys_option
 @json_option
 @click.pass_context
 def check_command(
     ctx: click.Context,
     url: str,
+    node_keys: Path | None,
     state: Path | None,
     operator: str | None,
     checkpoints: tuple[Path, ...],
@@ -112,7 +114,7 @@ def check_command(
         *(Asked("signature", value) for value in digests),
     ]
     found = check_log(
-        LogClient(url).get,
+        LogClient(node_clients([url], node_keys)[0]).get,
         operator=operator,
         remembered=_remembered(state),
         others=[_read(file) for file in checkpoints],

@@ -16,11 +16,11 @@ MAX_BYTES = 10_000_000
 
 
 class LogClient:
-    """Gets bytes from one node. Every fault is an UnreachableError that names the node."""
+    """Gets bytes from one node, with that client's key. Every fault is an UnreachableError that names the node."""
 
-    def __init__(self, url: str, *, timeout: float = 45) -> None:
-        """InputError if the URL is no node's address."""
-        self.url = NodeClient(url).url
+    def __init__(self, node: NodeClient, *, timeout: float = 45) -> None:
+        self.url = node.url
+        self._headers = node.headers
         self._timeout = timeout
 
     def get(self, path: str) -> bytes | None:
@@ -30,7 +30,7 @@ class LogClient:
         try:
             with (
                 httpx2.Client(timeout=self._timeout, trust_env=False, follow_redirects=False) as client,
-                client.stream("GET", self.url + path) as response,
+                client.stream("GET", self.url + path, headers=self._headers) as response,
             ):
                 for chunk in response.iter_bytes():
                     data += chunk
@@ -53,6 +53,12 @@ class LogClient:
             ) from None
         if status == 404:
             return None
+        if status in (401, 403):
+            raise UnreachableError(
+                f"answered HTTP {status} to {path[:100]}",
+                where=self.url,
+                remedy="give an API key of scope auditor (--node-keys)",
+            )
         if status != 200:
             raise UnreachableError(f"answered HTTP {status} to {path[:100]}", where=self.url, remedy="ask the operator")
         return data

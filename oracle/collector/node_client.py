@@ -49,6 +49,11 @@ class NodeClient:
         if key is not None:
             self._headers["Authorization"] = f"Bearer {key}"
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every request carries; the key is among it: never show it."""
+        return dict(self._headers)
+
     def get(self, path: str) -> NodeReply:
         """GET a path."""
         return self._request("GET", path, None)

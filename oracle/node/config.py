@@ -614,9 +614,10 @@ def read_secret(key: str, *, env: str | None = None, file: Path | None = None) -
 def named_secrets(config: NodeConfig) -> Iterator[tuple[str, str | Path]]:
     """(key, environment variable or file) of every secret that the configuration names, `*_env` and `*_file`."""
     for key, value in _leaves(config.model_dump(mode="python"), ""):
-        if key.endswith("_env"):
+        name = re.sub(r"\[\d+\]$", "", key)
+        if name.endswith("_env"):
             yield key, value
-        elif key.endswith("_file"):
+        elif name.endswith("_file"):
             yield key, config.path(value)
 
 

@@ -16,10 +16,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from oracle.errors import FilingGateError
 from oracle.node.access import Access, UnauthenticatedError
 from oracle.node.config import HttpConfig
 from oracle.node.limits import Allowance, Limits, client_address
-from oracle.node.problems import Result, problem, respond
+from oracle.node.problems import Result, of_error, problem, respond
 from oracle.store.api_keys import KEY_MARK
 
 __all__ = ["MAX_HEADER_BYTES", "MAX_TARGET_BYTES", "Doorway", "Gate", "sane_token"]
@@ -99,7 +100,10 @@ class Gate:
         refusal = self._out_of_bounds(scope, headers)
         allowance = None
         if refusal is None:
-            refusal, allowance = await self._admit(scope, headers)
+            try:
+                refusal, allowance = await self._admit(scope, headers)
+            except FilingGateError as error:  # the database, which knows the keys, does not answer
+                refusal = of_error(error)
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start" and allowance is not None:

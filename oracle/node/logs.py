@@ -65,7 +65,8 @@ def secrets_of(config: NodeConfig, environment: Mapping[str, str] | None = None)
         elif named := environment.get(where):
             found |= {named} | (_of_url(named) if "url" in key else set())
     for chain in (config.chain, *config.chains):
-        found |= _of_url(chain.rpc_url or "")
+        for url in (chain.rpc_url or "", *(chain.rpc_urls or ())):
+            found |= _of_url(url)
     found |= _of_userinfo(config.store.url)
     return {text for text in found if len(text) >= _SHORTEST}
 

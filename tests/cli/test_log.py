@@ -21,6 +21,7 @@ from oracle.node.published_log import load_log_key
 from tests.cli.command_line import Answer, gate
 from tests.collector.lying_nodes import LyingNode
 from tests.node.logging_node import REGISTRY, SIGNER, LoggingNode, digest_of
+from tests.store.tampering import unprotected
 
 
 def check(node: LoggingNode, state: Path, *more: object) -> Answer:
@@ -136,7 +137,7 @@ def test_check__rows_changed_behind_a_signed_checkpoint__found(
     node.decide(3)
     with node.serve():
         assert check(node, tmp_path / "s").code == 0
-        with node.database.engine.begin() as connection:
+        with unprotected(node.database) as connection:
             connection.execute(text(change))
         answer = check(node, tmp_path / "s", *asked)
     assert answer.code == 1

@@ -265,7 +265,7 @@ def test_init__key_elsewhere__config_without_a_keystore_that_is_refused_until_fi
 ) -> None:
     answer = init(tmp_path / "node", *FULL, "--signer", kind, "--json")
     assert (answer.code, answer.json["operator"]) == (0, None)
-    assert [path.name for path in (tmp_path / "node").iterdir()] == ["node.toml"]
+    assert {path.name for path in (tmp_path / "node").iterdir()} == {"node.toml", "log-key.pem"}
     refused = gate("key", "show", "--config", tmp_path / "node" / "node.toml")
     assert refused.code == 2
     assert "key" in refused.line

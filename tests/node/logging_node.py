@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import delete, select
 
+from oracle.cli.options import NODE_KEY_ENV
 from oracle.domain.filing import FilingQuery
 from oracle.evidence.log_leaf import LogLeaf, read_leaf
 from oracle.evidence.store import EvidenceStore
@@ -20,6 +22,7 @@ from oracle.store.database import Database
 from oracle.store.log import append_leaf
 from tests.node.running_nodes import ServedNode
 from tests.samples.dossier import ENTITY_NAME, NUMBER, sample_observation
+from tests.store.tampering import unprotected
 
 SIGNER = KeySigner(b"\x07" * 32)
 REGISTRY = "0x" + "12" * 20
@@ -59,10 +62,12 @@ class LoggingNode:
         evidence = EvidenceStore(self.folder / "evidence")
         served = ServedNode(Node(self.config, self.database, [], SIGNER, evidence, log=log))
         self.url = served.url
+        os.environ[NODE_KEY_ENV] = served.key
         try:
             yield self
         finally:
             served.stop()
+            os.environ.pop(NODE_KEY_ENV, None)
 
     def decide(self, count: int = 1) -> None:
         """Keep that many sightings with one observation, decisions and signatures: three leaves each."""
@@ -81,7 +86,7 @@ class LoggingNode:
 
     def rewrite(self, change: Callable[[list[LogLeaf]], Sequence[LogLeaf]], *, forget: bool = True) -> None:
         """Another history in place of the log's, as a dishonest operator makes it; `forget` what was signed, too."""
-        with self.database.engine.begin() as connection:
+        with unprotected(self.database) as connection:
             column = tables.log_leaves.c.leaf
             rows = connection.execute(select(column).order_by(tables.log_leaves.c.index)).scalars()
             leaves = [read_leaf(bytes(row)) for row in rows]

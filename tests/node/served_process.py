@@ -102,6 +102,7 @@ class Ground:
 [http]
 port = {changes.get("port", "0")}
 cache_seconds = 0
+auth = "none"
 shutdown_seconds = 10
 [chain]
 id = 31337

@@ -77,7 +77,7 @@ def test_approval__signed__record_observations_and_signature_are_in_the_log_befo
     content = rows(node, "select content from observations order by id desc limit 1")[0][0]
     sha256 = hashlib.sha256(canonical_bytes(json.loads(content))).hexdigest()
     asked = [Asked("decision", str(decision)), Asked("signature", digest), Asked("record", sha256)]
-    found = check_log(LogClient(node.url).get, operator=node.node.address, asked=asked, entries=True)
+    found = check_log(LogClient(node.client()).get, operator=node.node.address, asked=asked, entries=True)
     assert found.findings == []
     assert [item["kind"] for item in found.included] == ["decision", "signature", "observation"]
     # Whoever has the signature, from the chain for one, knows its whole leaf.

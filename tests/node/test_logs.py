@@ -20,11 +20,19 @@ name = "operator-1"
 id = 1
 registry = "0x1212121212121212121212121212121212121212"
 rpc_url = "https://user:rpc-password@rpc.example.org/v3/0123456789abcdef?apikey=fedcba9876543210"
+[[chains]]
+id = 2
+registry = "0x1212121212121212121212121212121212121212"
+rpc_urls_env = ["FIRST_RPC", "SECOND_RPC"]
+[[chains]]
+id = 3
+registry = "0x1212121212121212121212121212121212121212"
+rpc_urls = ["https://one.example.org/one-rpc-key", "https://two.example.org/two-rpc-key"]
 [key]
 keystore = "keystore.json"
 password_file = "password"
 [store]
-url = "postgresql+psycopg://gate:db-password@db/gate"
+url_env = "DB_URL"
 [logging]
 format = "{format}"
 level = "debug"
@@ -32,6 +40,16 @@ level = "debug"
 type = "csrc"
 notice_channels = ["c1"]
 """
+
+
+ENVIRONMENT = {
+    "AWS_SECRET_ACCESS_KEY": "aws-secret",
+    "HSM_PIN": "123456",
+    "HOME": "/root",
+    "FIRST_RPC": "https://rpc.example.org/first-rpc-key",
+    "SECOND_RPC": "https://rpc.example.org/second-rpc-key",
+    "DB_URL": "postgresql+psycopg://gate:db-password@db/gate",
+}
 
 
 def config(folder: Path, form: str = "json") -> NodeConfig:
@@ -63,9 +81,10 @@ def written(folder: Path, form: str, name: str, message: str, *arguments: Any, *
 
 
 def test_secrets__of_configuration_and_environment__all_are_found(tmp_path: Path) -> None:
-    found = secrets_of(config(tmp_path), {"AWS_SECRET_ACCESS_KEY": "aws-secret", "HSM_PIN": "123456", "HOME": "/root"})
+    found = secrets_of(config(tmp_path), ENVIRONMENT)
     wanted = {"from a file", "aws-secret", "123456", "rpc-password", "db-password"}
     assert wanted | {"0123456789abcdef", "fedcba9876543210"} <= found
+    assert {f"{which}-rpc-key" for which in ("first", "second", "one", "two")} <= found
     assert "/root" not in found
     assert "v3" not in found
 

@@ -14,7 +14,6 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import Connection
 
-from oracle.collector.node_client import NodeClient
 from oracle.collector.proposal import propose_approval
 from oracle.domain.canonical import keccak256
 from oracle.domain.filing_statement import FilingStatement, SignedStatement, statement_message
@@ -72,7 +71,7 @@ def declare(world: World) -> None:
     signature = "0x" + ISSUER.sign(message_digest(statement_message(said))).hex()
     signed = SignedStatement(statement=said, by=ISSUER.address, signature=signature)
     body = json.dumps(signed.model_dump(mode="json", by_alias=True)).encode()
-    reply = NodeClient(world.urls[0]).post(f"/v1/filings/{quote(NUMBER)}/events", body)
+    reply = world.client().post(f"/v1/filings/{quote(NUMBER)}/events", body)
     assert reply.status == 201, reply.content
 
 
@@ -83,7 +82,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
     with running_world(folder, declarants=[{"address": ISSUER.address}]) as world:
         node = world.nodes[0].node
         node.database.bind_to({"operator": node.address, "chain": "31337", "registry": world.deployment.registry})
-        clients = [NodeClient(url, timeout=20) for url in world.urls]
+        clients = world.clients(timeout=20)
 
         def propose() -> Any:
             return propose_approval(

@@ -39,6 +39,7 @@ from oracle.store.log import LogStore, StoredBinding, append_leaf
 from oracle.store.log_faults import log_faults
 from oracle.store.log_memory import LogMemory
 from tests.samples.dossier import ENTITY_NAME, NUMBER, sample_observation
+from tests.store.tampering import unprotected
 
 WHEN = "2026-11-22T00:00:00.000+00:00"
 ROOT = Path(__file__).resolve().parents[2]
@@ -301,7 +302,7 @@ def test_find__by_hash_by_name_by_content__below_an_index(sqlite: Database) -> N
 )
 def test_faults__each_tampering__named(sqlite: Database, change: str, fault: str) -> None:
     add_everything(sqlite)
-    with sqlite.engine.begin() as connection:
+    with unprotected(sqlite) as connection:
         connection.execute(text(change))
     assert any(found.startswith(fault) for found in log_faults(sqlite.engine))
 
@@ -313,7 +314,7 @@ def test_faults__a_node_or_a_checkpoint_that_does_not_fit__named(sqlite: Databas
     store = LogStore(sqlite.engine)
     for size, root in ((500, EMPTY_ROOT), (599, tree_root(599, store.tree(599))), (600, EMPTY_ROOT)):
         store.add_checkpoint(str(verifier), size, sign_note(Checkpoint("log", size, root).text, "log", key))
-    with sqlite.engine.begin() as connection:
+    with unprotected(sqlite) as connection:
         connection.execute(delete(tables.log_nodes).where(tables.log_nodes.c.index == 1))
         connection.execute(update(tables.log_head).values(size=599))
         connection.execute(delete(tables.log_leaves).where(tables.log_leaves.c.index == 599))

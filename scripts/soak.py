@@ -5,8 +5,8 @@ python scripts/soak.py --filings 5 --seconds 30      a small one
 python scripts/soak.py --seed 7 --interval 120 --out soak.json
 
 A real test chain, a stand-in of the regulator's site in a process of its own, three `filing-gate serve`. Notices are
-withdrawn, changed, taken down and put back; major risks are declared; windows near their end; the site fails in six ways;
-nodes are killed with SIGKILL and started again. At the end the chain's state of every filing is held against what
+withdrawn, changed, taken down and put back; major risks are declared; windows near their end; the site fails in six
+ways; nodes are killed with SIGKILL and started again. At the end the chain's state of every filing is held against what
 `scripts/soak_model.py` says by the script alone, the whole chain is audited, and each node's database is proven.
 """
 
@@ -29,6 +29,7 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
@@ -55,7 +56,7 @@ from oracle.rules.case import SHANGHAI
 from oracle.signing.eip712 import Domain, approval_digest
 from oracle.signing.keys import KeySigner, new_keystore
 from oracle.signing.personal_message import message_digest
-from scripts.soak_model import Event, Life, Pace, Trouble, draw_lives, draw_troubles, expected
+from scripts.soak_model import FATES, Event, Life, Pace, Trouble, draw_lives, draw_troubles, expected
 from tests.anvil import start_anvil
 from tests.samples.dossier import sample_dossier, sample_record
 from tests.standin.csrc_content import TOKEN_NOTICES
@@ -149,16 +150,26 @@ class Operator:
 class Soak:
     """Everything that runs; all of it ends with the stack."""
 
-    def __init__(self, stack: ExitStack, folder: Path, seed: int, count: int, pace: Pace) -> None:
+    def __init__(
+        self,
+        stack: ExitStack,
+        folder: Path,
+        seed: int,
+        count: int,
+        pace: Pace,
+        *,
+        fates: tuple[str, ...] = FATES,
+    ) -> None:
         self.pace, self.seed = pace, seed
-        self.lives = draw_lives(seed, count, pace)
+        self.lives = draw_lives(seed, count, pace, fates)
         self.anvil = stack.enter_context(start_anvil())
         self.site = stack.enter_context(CsrcSite(folder / "site.json", process=True))
         self.w3 = Web3(Web3.HTTPProvider(self.anvil.url))
         self.issuer = NodeAccountSender(str(self.w3.eth.accounts[0]))
         self.declarant = KeySigner(keccak256(b"declarant of the soak"))
         self.operators = [Operator(folder / f"operator-{index}") for index in (1, 2, 3)]
-        stack.callback(lambda: [operator.kill() for operator in self.operators])
+        for operator in self.operators:
+            stack.callback(operator.kill)
         self._deploy()
         self._publish()
         for index, operator in enumerate(self.operators):
@@ -204,7 +215,7 @@ class Soak:
              "issuedOn": issued_on, "units": UNITS, "amount": AMOUNT, "withdrawn": False}
             for life in self.lives
         ]  # fmt: skip
-        self.site.set_state(notices=notices, etags=True)
+        self.site.set_state(notices=notices, etags=True, fillersNewer=0, fillersOlder=0)
 
     def _configure(self, index: int, operator: Operator) -> None:
         others = [item for item in self.operators if item is not operator]
@@ -256,12 +267,16 @@ deadline_seconds = 20
 
     def _hand_in(self) -> None:
         """Every node gets every dossier, and has looked once at each filing: that none is approved yet."""
-        for operator in self.operators:
+
+        def give(operator: Operator) -> None:
             client = NodeClient(operator.url)
             for dossier in self.dossiers:
                 reply = client.post("/v1/dossiers", dossier.canonical())
                 if reply.status not in (200, 201):
                     raise RuntimeError(f"{operator.url}: {reply.content}")
+
+        with ThreadPoolExecutor(len(self.operators)) as pool:
+            list(pool.map(give, self.operators))
         query = "select count(*) from watched_filings where number <> '' and looked_at > 0"
         end = time.monotonic() + 30 + 2 * len(self.lives)
         while any(operator.count(query) < len(self.lives) for operator in self.operators):
@@ -349,7 +364,11 @@ deadline_seconds = 20
         elif event.what == "withdraw":
             self.site.withdraw_notice(life.number)
         else:
-            change = {"amend": {"units": UNITS // 2}, "remove": {"withdrawn": True}, "restore": {"withdrawn": False}}
+            change: dict[str, dict[str, Any]] = {
+                "amend": {"units": UNITS // 2},
+                "remove": {"withdrawn": True},
+                "restore": {"withdrawn": False},
+            }
             rows = self.site.read()["notices"]
             changed = [{**row, **change[event.what]} if row["number"] == life.number else row for row in rows]
             self.site.set_state(notices=changed)
@@ -440,6 +459,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--interval", type=int, help="seconds between two looks; default: one a filing, 3 at least")
     parser.add_argument("--margin", type=int, help="seconds between what must not meet; default: a fifth of interval")
     parser.add_argument("--seed", type=int, default=2026)
+    parser.add_argument("--fsck", action=argparse.BooleanOptionalAction, default=True, help="prove the databases")
+    parser.add_argument("--keep", type=Path, help="a folder to leave everything in")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "soak.json")
     given = parser.parse_args(arguments)
     interval = given.interval or max(3, min(given.filings, given.seconds // 4))
@@ -448,18 +469,19 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("--seconds must be twice the interval and six margins at least")
     started = time.monotonic()
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="filing-gate-soak-")))
+        folder = given.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="filing-gate-soak-")))
+        folder.mkdir(parents=True, exist_ok=True)
         soak = Soak(stack, folder, given.seed, given.filings, pace)
         say(f"{given.filings} filings approved after {time.monotonic() - started:.0f} s; {pace}")
         soak.run()
-        result = concluded(soak)
+        result = concluded(soak, fsck=given.fsck)
     print_table(soak, result)
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return 0 if result["ok"] else 1
 
 
-def concluded(soak: Soak) -> dict[str, Any]:
+def concluded(soak: Soak, *, fsck: bool) -> dict[str, Any]:
     """Wait until the chain is as the model says, an interval and two margins (a minute at least); then look at all."""
     left = soak.differences()
     end = time.monotonic() + max(60, soak.pace.interval + 2 * soak.pace.margin)
@@ -467,25 +489,27 @@ def concluded(soak: Soak) -> dict[str, Any]:
         time.sleep(0.5)
         left = soak.differences()
     waited = time.time() - soak.began - soak.pace.seconds
+    codes = [operator.stop() for operator in soak.operators]
+    left = soak.differences()
+    audit = audit_chain(soak.w3, soak.deployment)
+    say(f"{len(left)} differences, audit {len(audit.findings)} findings; now each node's database is proven")
+    with ThreadPoolExecutor(len(soak.operators)) as pool:
+        proofs = list(pool.map(Operator.fsck, soak.operators)) if fsck else None
     nodes = []
-    for operator in soak.operators:
-        code = operator.stop()
-        proof = operator.fsck()
+    for index, operator in enumerate(soak.operators):
         text = operator.log.read_text(encoding="utf-8", errors="replace")
         nodes.append(
             {
-                "exit": code,
+                "exit": codes[index],
                 "looks": operator.count("select count(distinct sighting) from observations"),
                 "decisions": operator.count("select count(*) from decisions"),
                 "signatures": operator.count("select count(*) from signatures"),
                 "traces": text.count("Traceback"),
-                "fsck": proof.get("findings", ["nothing said"]),
+                "fsck": proofs[index].get("findings", ["nothing said"]) if proofs is not None else "not run",
             }
         )
-    left = soak.differences()
-    audit = audit_chain(soak.w3, soak.deployment)
     clean = not audit.findings and all(
-        not node["fsck"] and node["exit"] == 0 and node["traces"] == 0 for node in nodes
+        node["fsck"] in ([], "not run") and node["exit"] == 0 and node["traces"] == 0 for node in nodes
     )
     delays = {
         what: {"count": len(found), "median": statistics.median(found), "longest": max(found)}
@@ -519,11 +543,11 @@ def print_table(soak: Soak, result: dict[str, Any]) -> None:
         print(f"{what}: suspended after {found['median']:.0f} s in the middle, {found['longest']} s at most")
     for index, node in enumerate(result["nodes"], start=1):
         print(f"node {index}: {node['looks']} looks, {node['decisions']} decisions, {node['signatures']} signatures")
-        for finding in node["fsck"]:
-            print(f"node {index}: fsck: {finding}")
+        print(f"node {index}: exit {node['exit']}, {node['traces']} traces, fsck {node['fsck'] or 'clean'}")
     for finding in (*result["differences"], *result["audit"]):
         print(finding)
-    print(f"audit: {result['auditChecks']} checks, {len(result['audit'])} findings; settled {result['settledAfter']} s late")
+    print(f"audit: {result['auditChecks']} checks, {len(result['audit'])} findings")
+    print(f"settled {result['settledAfter']} s after the end")
     print("as the model says" if result["ok"] else "NOT as the model says")
 
 

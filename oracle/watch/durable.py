@@ -47,6 +47,10 @@ DRAIN_SECONDS = 8
 #: Raised when the workflows change so that one begun by an older version can't be gone on with.
 WORKFLOWS = "watch-1"
 
+#: An action's end is kept in any case, or nobody would try again for LOST_SECONDS: tried for a quarter of an
+#: hour while the database is away.
+_PATIENCE = {"retries_allowed": True, "interval_seconds": 1.0, "backoff_rate": 2.0, "max_attempts": 11}
+
 _TICKS, _ACTIONS = "filing-gate-ticks", "filing-gate-actions"
 _POLL_SECONDS = 0.5
 
@@ -112,7 +116,8 @@ class DurableWatch:
         DBOS.register_queue(_ACTIONS, worker_concurrency=concurrency, polling_interval_sec=_POLL_SECONDS)
 
     def _step(self, name: str, function: Callable[..., Result], *arguments: Any) -> Result:
-        result: Result = self._dbos.run_step({"name": name}, function, *arguments)
+        options = {"name": name, **(_PATIENCE if name == "conclude" else {})}
+        result: Result = self._dbos.run_step(options, function, *arguments)
         return result
 
     def _tick_workflow(self, by: str, act: Callable[[Result], Result]) -> Result:

@@ -10,6 +10,10 @@ from typing import Any
 import pytest
 
 from oracle.domain.approval import OnChainStatus
+from oracle.node.service import source_settings
+from oracle.proof.database_proof import prove_database
+from oracle.sources.parsed_again import read_settings
+from oracle.store.rows import stored_rows
 from tests.node.running_nodes import World, rows, running_world
 from tests.watch.relays import updates
 from tests.watch.served import Serve, approve, filing_of, wait_for
@@ -72,7 +76,7 @@ def test_serve__renews_by_itself__then_stops_what_was_withdrawn__ends_cleanly(wo
     assert "Traceback" not in serve.text()
     node = world.nodes[0].node
     with stored_rows(node.database.engine) as kept:
-        settings = read_settings(source_settings(serve.settings()), source_settings(node.config))
+        settings = read_settings(source_settings(node.config))
         assert prove_database(kept, node.evidence, settings=settings).findings == []
 
 

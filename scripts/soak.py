@@ -459,6 +459,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--interval", type=int, help="seconds between two looks; default: one a filing, 3 at least")
     parser.add_argument("--margin", type=int, help="seconds between what must not meet; default: a fifth of interval")
     parser.add_argument("--seed", type=int, default=2026)
+    parser.add_argument("--settle", type=int, help="longest wait after the end; default: an interval, two margins")
     parser.add_argument("--fsck", action=argparse.BooleanOptionalAction, default=True, help="prove the databases")
     parser.add_argument("--keep", type=Path, help="a folder to leave everything in")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "soak.json")
@@ -474,17 +475,18 @@ def main(arguments: list[str] | None = None) -> int:
         soak = Soak(stack, folder, given.seed, given.filings, pace)
         say(f"{given.filings} filings approved after {time.monotonic() - started:.0f} s; {pace}")
         soak.run()
-        result = concluded(soak, fsck=given.fsck)
+        settle = given.settle or max(60, pace.interval + 2 * pace.margin)
+        result = concluded(soak, settle, fsck=given.fsck)
     print_table(soak, result)
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return 0 if result["ok"] else 1
 
 
-def concluded(soak: Soak, *, fsck: bool) -> dict[str, Any]:
-    """Wait until the chain is as the model says, an interval and two margins (a minute at least); then look at all."""
+def concluded(soak: Soak, settle: int, *, fsck: bool) -> dict[str, Any]:
+    """Wait until the chain is as the model says, `settle` seconds at most; then look at everything."""
     left = soak.differences()
-    end = time.monotonic() + max(60, soak.pace.interval + 2 * soak.pace.margin)
+    end = time.monotonic() + settle
     while left and time.monotonic() < end:
         time.sleep(0.5)
         left = soak.differences()

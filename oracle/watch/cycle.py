@@ -42,8 +42,14 @@ def at_once(_name: str, function: Callable[..., Result], *arguments: Any) -> Res
 class Watcher:
     """Looks and acts for one node. Several may work on one database."""
 
-    def __init__(self, node: Node, clock: Callable[[], int] = lambda: int(time.time())) -> None:
+    def __init__(
+        self,
+        node: Node,
+        clock: Callable[[], int] = lambda: int(time.time()),
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.node = node
+        self._stopping = stopping
         self.state = WatchState(node.database.engine)
         self.actions = Actions(node, clock)
 
@@ -74,6 +80,9 @@ class Watcher:
 
     def _look(self, number: str, registry: Registry | None, now: int) -> Look | None:
         try:
+            if self._stopping():
+                self.state.hasten(number, now)  # taken, and left to the next start
+                return None
             return look(self.node, self.state, registry, number, now)
         except (SQLAlchemyError, FilingGateError) as error:
             # The claim runs out, and a later cycle finds the filing due again.

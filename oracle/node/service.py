@@ -392,16 +392,17 @@ class Node:
     def _check_clock(self, registry: Registry, state: FilingOnChain, valid_until: int) -> None:
         """UnreachableError if the chain's own clock speaks against a window that this machine's clock allows.
 
-        Rules and windows are held to this machine's clock; where it is off, nothing that lets mint is signed.
+        Rules and windows are held to this machine's clock; where it is off, nothing that lets mint is signed. A chain
+        whose head is not watched (`readiness.head_seconds` 0, as on development chains, which make blocks on demand
+        and whose clock is moved at will) only refuses windows that are over by its own clock.
         """
         block, limits = registry.block_time(), self.config.readiness
         slack = max(limits.clock_seconds, CLOCK_SKEW_SECONDS)
         allowed = limits.model_copy(update={"clock_seconds": slack})
-        wrong = clock_fault(block, time.time(), allowed, self.config.chain.id)
+        watched = limits.head_limit(self.config.chain.id) > 0
+        wrong = clock_fault(block, time.time(), allowed, self.config.chain.id) if watched else None
         if wrong is None and valid_until <= block:
             wrong = f"the window ends at {valid_until}, and the newest block is of {block}"
-        # A chain that makes blocks on demand says nothing of how late it is.
-        watched = limits.head_limit(self.config.chain.id) > 0
         if wrong is None and watched and valid_until > block + state.max_validity + slack:
             wrong = f"the window ends at {valid_until}, too far ahead of the newest block, which is of {block}"
         if wrong is not None:

@@ -274,7 +274,7 @@ def test_cycle__too_few_nodes__said_how_many_and_who__resumes_with_the_signature
     # Another hour: the window would end later, but the proposal that was signed stays the one.
     later = relay(world, 0, others=[world.urls[1]], **NEAR)
     asked = _count_updates(world, 0)
-    later.cycle(now + 40)
+    later.cycle(int(time.time()) + 40)
     assert _count_updates(world, 0) == asked  # its own signature was kept
     after = state(world, number)
     assert (after.sequence, after.valid_until) == (2, now // HOUR * HOUR + 48 * HOUR)

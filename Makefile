@@ -12,6 +12,7 @@ JOBS ?= 2
 TEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+SOAK_ARGS ?=
 
 .PHONY: help setup demo test soak lint bench prove serve brownie lock clean distclean
 
@@ -29,9 +30,10 @@ test: ## all tests (JOBS=2, TEST_ARGS="-k name" to choose)
 	@scripts/bootstrap.sh project node peers brownie hsm
 	@$(PY) -m pytest -n $(JOBS) --dist loadfile $(TEST_ARGS)
 
-soak: ## what takes minutes: the watch killed at every step, and replicas on one PostgreSQL
+soak: ## what takes minutes: kills at every step, lost servers, full disks, moved clocks; then the long soak (SOAK_ARGS)
 	@scripts/bootstrap.sh project node
 	@$(PY) -m pytest -m soak $(TEST_ARGS)
+	@$(PY) scripts/soak.py $(SOAK_ARGS)
 
 lint: ## style, types and the direction of imports
 	@scripts/bootstrap.sh project

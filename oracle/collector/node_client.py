@@ -45,9 +45,6 @@ class NodeClient:
         if key is not None:
             self._headers["Authorization"] = f"Bearer {key}"
         self._timeout = timeout
-        self._headers = {"Content-Type": "application/json"}
-        if key is not None:
-            self._headers["Authorization"] = f"Bearer {key}"
 
     def get(self, path: str) -> NodeReply:
         """GET a path."""

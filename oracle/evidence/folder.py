@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from oracle.errors import FilingGateError
+from oracle.errors import FilingGateError, UnreachableError
 
 __all__ = ["MAX_FILE_BYTES", "FolderBlobs"]
 
@@ -45,8 +45,20 @@ class FolderBlobs:
         return data
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a file durably under a temporary name and rename it: after a crash it is there whole, or not at all."""
-        path = self._directory / name
+        """Write a file durably under a temporary name and rename it: after a crash it is there whole, or not at all.
+
+        UnreachableError if it can't be written, as on a full disk.
+        """
+        try:
+            self._write(self._directory / name, data)
+        except OSError as error:
+            raise UnreachableError(
+                f"the evidence can't be written: {error.strerror or type(error).__name__}",
+                where=str(self._directory),
+                remedy="make room on its disk and check its permissions; then try again",
+            ) from None
+
+    def _write(self, path: Path, data: bytes) -> None:
         self._make(path.parent)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_UNFINISHED)
         try:

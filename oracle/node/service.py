@@ -45,6 +45,7 @@ from oracle.node.membership import Membership, membership_of
 from oracle.node.metrics import Metrics
 from oracle.node.node_collector import NodeCollector
 from oracle.node.published_log import PublishedLog, open_log
+from oracle.node.readiness import clock_fault
 from oracle.rules.case import Case, query_for, standing_from
 from oracle.rules.decision import CLOCK_SKEW_SECONDS, Decision, FilingOnChain, decide_approval, decide_update
 from oracle.rules.decision_record import Circumstances, build, signed_envelope, without_floats
@@ -186,8 +187,10 @@ class Node:
         """What all sources say, from the store if young enough, else asked now and stored before it is returned."""
         # A kept sighting may be of a question about the filing alone, and say nothing of the parties.
         known = [] if fresh or (query.parties and self._screens) else self.database.last_sighting(query)
-        oldest_allowed = time.time() - self.config.http.cache_seconds
-        if known and all(datetime.fromisoformat(item.fetched_at).timestamp() > oldest_allowed for item in known):
+        now = time.time()
+        times = [datetime.fromisoformat(item.fetched_at).timestamp() for item in known]
+        # What was seen after this moment was seen by a clock that has been set back: it is no fresh sighting.
+        if known and all(now - self.config.http.cache_seconds < moment <= now for moment in times):
             return known
         seen = [item for source in self._sources for item in self._asked(source, query)]
         self.database.add_sighting(query, seen)
@@ -377,6 +380,7 @@ class Node:
         if not decision.approved:
             return Answer(decision, "0x" + digest.hex(), None, decision_id)
         if isinstance(proposed, FilingApproval) or proposed.status == OnChainStatus.APPROVED:
+            self._check_clock(registry, state, proposed.valid_until)
             try:
                 self._claim(registry, state, dossier_hash, proposed, digest)
             except GuardRefusedError as refusal:
@@ -385,6 +389,27 @@ class Node:
         signature = self._signature(decision_id, proposed, digest)
         self.metrics.signed(kind)
         return Answer(decision, "0x" + digest.hex(), signature, decision_id)
+
+    def _check_clock(self, registry: Registry, state: FilingOnChain, valid_until: int) -> None:
+        """UnreachableError if the chain's own clock speaks against a window that this machine's clock allows.
+
+        Rules and windows are held to this machine's clock; where it is off, nothing that lets mint is signed. A chain
+        whose head is not watched (`readiness.head_seconds` 0, as on development chains, which make blocks on demand
+        and whose clock is moved at will) only refuses windows that are over by its own clock.
+        """
+        block, limits = registry.block_time(), self.config.readiness
+        slack = max(limits.clock_seconds, CLOCK_SKEW_SECONDS)
+        allowed = limits.model_copy(update={"clock_seconds": slack})
+        watched = limits.head_limit(self.config.chain.id) > 0
+        wrong = clock_fault(block, time.time(), allowed, self.config.chain.id) if watched else None
+        if wrong is None and valid_until <= block:
+            wrong = f"the window ends at {valid_until}, and the newest block is of {block}"
+        if wrong is None and watched and valid_until > block + state.max_validity + slack:
+            wrong = f"the window ends at {valid_until}, too far ahead of the newest block, which is of {block}"
+        if wrong is not None:
+            raise UnreachableError(
+                f"nothing is signed: {wrong}", where="[readiness]", remedy="compare this machine's clock with the chain"
+            )
 
     def _claim(
         self,

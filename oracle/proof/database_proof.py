@@ -89,6 +89,9 @@ _NOBODY = "-"
 
 _ADDRESS = re.compile("0x[0-9a-fA-F]{40}")
 
+#: Where a node cuts off the key of an ADVERSE event that names many rules.
+_LONGEST_ADVERSE_KEY = 200
+
 
 class Rows(Protocol):
     """A database's rows of one moment, by table; values as the driver gives them."""
@@ -489,6 +492,7 @@ class _Proof:
         begin = {
             RecordKind.SENT: f"sent:{content.get('transaction')}",
             RecordKind.OVERDUE: f"overdue:{content.get('kind')}:{content.get('eventOn')}:",
+            RecordKind.ADVERSE: f"adverse:{','.join(map(str, content.get('rules') or ()))}:"[:_LONGEST_ADVERSE_KEY],
             RecordKind.MINTED: "minted",
             RecordKind.ADVERSE: "adverse:",
             RecordKind.OBSERVED: "seen:",

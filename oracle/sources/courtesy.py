@@ -107,10 +107,13 @@ class Courtesy:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=self._folder, prefix=".new-")
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(content, file)
-            os.replace(temporary, self._file(url))
-        except (OSError, UnicodeEncodeError):
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    json.dump(content, file)
+                os.replace(temporary, self._file(url))
+            except (OSError, UnicodeEncodeError):
+                Path(temporary).unlink(missing_ok=True)
+        except OSError:
             return
 
     def forget(self, url: str) -> None:

@@ -42,8 +42,14 @@ def at_once(_name: str, function: Callable[..., Result], *arguments: Any) -> Res
 class Watcher:
     """Looks and acts for one node. Several may work on one database."""
 
-    def __init__(self, node: Node, clock: Callable[[], int] = lambda: int(time.time())) -> None:
+    def __init__(
+        self,
+        node: Node,
+        clock: Callable[[], int] = lambda: int(time.time()),
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.node = node
+        self._stopping = stopping
         self.state = WatchState(node.database.engine)
         self.actions = Actions(node, clock)
 
@@ -74,17 +80,25 @@ class Watcher:
 
     def _look(self, number: str, registry: Registry | None, now: int) -> Look | None:
         try:
+            if self._stopping():
+                self.state.hasten(number, now)  # taken, and left to the next start
+                return None
             return look(self.node, self.state, registry, number, now)
-        except SQLAlchemyError as error:
-            # The claim runs out, and the next cycle finds the filing due again.
-            LOG.error("%s: the database failed: %s", number, str(getattr(error, "orig", error)).splitlines()[0])
+        except (SQLAlchemyError, FilingGateError) as error:
+            # The claim runs out, and a later cycle finds the filing due again.
+            LOG.error("%s: the look was not kept: %s", number, _first_line(error))
             return None
 
     def _begun(self, seen: Look, by: str, now: int) -> Result | None:
         need = seen.need
         if need is None:
             return None
-        attempt = self.state.begin(need.key, by, now, LOST_SECONDS)
+        try:
+            attempt = self.state.begin(need.key, by, now, LOST_SECONDS)
+        except (SQLAlchemyError, FilingGateError) as error:
+            # Those begun before it must be handed on all the same, or nobody would run them for LOST_SECONDS.
+            LOG.error("%s: no action was begun: %s", seen.report.number, _first_line(error))
+            return None
         if attempt is None:
             return None
         return {**vars(need), "key": need.key, "attempt": attempt}
@@ -143,3 +157,7 @@ class Watcher:
                 seen.report.done.append(f"{told} on chain, transaction {result['transaction']}")
             seen.report.alerts = [alert["text"] for alert in self.state.get(seen.report.number).alerts]
         return tuple(seen.report for seen in looks)
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "orig", error)).splitlines()[0]

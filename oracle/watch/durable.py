@@ -32,8 +32,9 @@ __all__ = ["DurableWatch", "replica_name", "watching"]
 
 LOG = logging.getLogger("filing_gate.watch")
 
-#: Filings looked at in one step.
-BATCH = 50
+#: Filings looked at in one step, for each that is looked at at the same time: what one of them needs is done when all
+#: of a step have been looked at.
+BATCH = 4
 
 #: A replica is taken for gone when it has missed so many ticks, and never sooner than this many seconds.
 SILENT_TICKS, SILENT_SECONDS = 5, 60
@@ -46,6 +47,13 @@ DRAIN_SECONDS = 8
 
 #: Raised when the workflows change so that one begun by an older version can't be gone on with.
 WORKFLOWS = "watch-1"
+
+#: An action's end is kept in any case, or nobody would try again for LOST_SECONDS: tried for a quarter of an
+#: hour while the database is away.
+_PATIENCE = {"retries_allowed": True, "interval_seconds": 1.0, "backoff_rate": 2.0, "max_attempts": 11}
+
+#: How often this process looks for workflows of its own that the database's absence has broken off, in seconds.
+REVIVE_SECONDS = 5
 
 _TICKS, _ACTIONS = "filing-gate-ticks", "filing-gate-actions"
 _POLL_SECONDS = 0.5
@@ -61,13 +69,16 @@ class DurableWatch:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._watcher = Watcher(node)
         self._replica = replica_name(node)
         self._stop = threading.Event()
+        self._watcher = Watcher(node, stopping=self._stop.is_set)
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._dbos: Any = None
         self._tick: Callable[[str], Result]
-        self._tidied = self._asked = time.monotonic()
+        self._tidied = self._asked = self._revived = time.monotonic()
+        #: Workflows that run in this process, and those that should have at the last look.
+        self._running: set[str] = set()
+        self._idle: set[str] = set()
 
     def start(self) -> None:
         """Begin in the background: the API need not wait for it."""
@@ -99,11 +110,13 @@ class DurableWatch:
 
         @DBOS.workflow(name="act")
         def act(action: Result) -> Result:
-            return self._watcher.act(action, self._step)
+            with self._runs():
+                return self._watcher.act(action, self._step)
 
         @DBOS.workflow(name="tick")
         def tick(by: str) -> Result:
-            return self._tick_workflow(by, act)
+            with self._runs():
+                return self._tick_workflow(by, act)
 
         self._tick = tick
         DBOS.launch()
@@ -111,17 +124,28 @@ class DurableWatch:
         DBOS.register_queue(_TICKS, worker_concurrency=1, polling_interval_sec=_POLL_SECONDS)
         DBOS.register_queue(_ACTIONS, worker_concurrency=concurrency, polling_interval_sec=_POLL_SECONDS)
 
+    @contextmanager
+    def _runs(self) -> Iterator[None]:
+        ident = str(self._dbos.workflow_id)
+        self._running.add(ident)
+        try:
+            yield
+        finally:
+            self._running.discard(ident)
+
     def _step(self, name: str, function: Callable[..., Result], *arguments: Any) -> Result:
-        result: Result = self._dbos.run_step({"name": name}, function, *arguments)
+        options = {"name": name, **(_PATIENCE if name == "conclude" else {})}
+        result: Result = self._dbos.run_step(options, function, *arguments)
         return result
 
     def _tick_workflow(self, by: str, act: Callable[[Result], Result]) -> Result:
         watcher = self._watcher
         due = self._step("due", lambda: {"numbers": watcher.due(_now())})["numbers"]
-        for begin in range(0, len(due), BATCH):
+        size = BATCH * self._node.config.watch.concurrency
+        for begin in range(0, len(due), size):
             if self._stop.is_set():
                 return {"looked": begin}  # what is left is due at the next tick
-            batch = due[begin : begin + BATCH]
+            batch = due[begin : begin + size]
             found = self._step("look", lambda numbers: {"actions": watcher.look_at(numbers, _now(), by)}, batch)
             for action in found["actions"]:
                 self._enqueue(_ACTIONS, f"{action['key']}:{action['attempt']}", act, action)
@@ -171,6 +195,7 @@ class DurableWatch:
         try:
             self._take_over(_now())
             self._tidy()
+            self._revive()
             if before is not None and before.get_status().status in ("PENDING", "ENQUEUED"):
                 return before
             self._asked = time.monotonic()
@@ -187,6 +212,24 @@ class DurableWatch:
         if gone:
             LOG.warning("taking over from %s", ", ".join(gone))
             self._dbos._recover_pending_workflows(gone)
+
+    def _revive(self) -> None:
+        """Go on with this process's workflows that stand as running and are not: the database went away under them.
+
+        Nobody else would, and each would hold its place in its queue for ever. One that has just been taken from a
+        queue is given until the next look.
+        """
+        if time.monotonic() - self._revived < REVIVE_SECONDS:
+            return
+        self._revived = time.monotonic()
+        listed = self._dbos.list_workflows(
+            status="PENDING", executor_id=self._replica, load_input=False, load_output=False
+        )
+        idle = {item.workflow_id for item in listed} - self._running
+        for ident in sorted(idle & self._idle):
+            LOG.warning("%s was broken off and goes on", ident)
+            self._dbos.resume_workflow(ident)
+        self._idle = idle
 
     def _tidy(self) -> None:
         if time.monotonic() - self._tidied < TIDY_SECONDS:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from oracle.errors import FilingGateError, InputError
+from oracle.errors import FilingGateError, InputError, UnreachableError
 from oracle.evidence.store import EvidenceStore
 from oracle.evidence.warc import CapturedExchange
 
@@ -58,10 +58,10 @@ def test_put__rename_fails__nothing_left_behind(
     folder_store: EvidenceStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(source: object, target: object) -> None:
-        raise OSError("disk full")
+        raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("oracle.evidence.folder.os.replace", refuse)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(UnreachableError, match="No space left on device"):
         folder_store.put(b"notice")
     assert files(tmp_path) == []
 

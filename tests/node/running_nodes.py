@@ -155,9 +155,12 @@ class World:
         }
         self.site.publish_notice(**{**notice, **changes})
 
-    def fresh(self) -> None:
-        """Empty the site's publications and undo everything on the chain, and what nodes remember to have signed."""
-        self.settle()
+    def fresh(self, seconds: float = 20) -> None:
+        """Empty the site's publications and undo everything on the chain, and what nodes remember to have signed.
+
+        `seconds`: as `settle`.
+        """
+        self.settle(seconds)
         for node in self.nodes:
             with unprotected(node.node.database, "signing_claims") as connection:
                 connection.execute(tables.signing_claims.delete())
@@ -165,9 +168,12 @@ class World:
         self.w3.provider.make_request("evm_revert", [self._snapshot])  # type: ignore[arg-type]
         self._snapshot = self.w3.provider.make_request("evm_snapshot", [])["result"]  # type: ignore[arg-type]
 
-    def settle(self) -> None:
-        """Wait until every node has answered everything: a third node may still work when two have signed."""
-        end = time.monotonic() + 20
+    def settle(self, seconds: float = 20) -> None:
+        """Wait until every node has answered everything: a third node may still work when two have signed.
+
+        What a killed process on the same database was asked is never answered: so long it is waited at most.
+        """
+        end = time.monotonic() + seconds
         while not all(_idle(node) for node in self.nodes) and time.monotonic() < end:
             time.sleep(0.05)
 

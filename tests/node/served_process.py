@@ -156,10 +156,13 @@ deadline_seconds = 2.5
 
 
 @contextmanager
-def ground(folder: Path) -> Iterator[Ground]:
-    """A 1-of-1 committee and two tokens on a chain of its own; a relay with funds; nothing published."""
+def ground(folder: Path, **chain: Any) -> Iterator[Ground]:
+    """A 1-of-1 committee and two tokens on a chain of its own; a relay with funds; nothing published.
+
+    `chain`: options of anvil.
+    """
     with ExitStack() as stack:
-        anvil = stack.enter_context(start_anvil())
+        anvil = stack.enter_context(start_anvil(**chain))
         site = stack.enter_context(CsrcSite(folder / "site.json", process=True))
         w3 = Web3(Web3.HTTPProvider(anvil.url))
         signer = new_keystore(folder / "keystore.json", PASSWORD, light=True)

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,16 @@ from eth_account import Account
 
 from oracle.chain.rpc import raw_call
 from oracle.collector.node_client import NodeClient
-from oracle.collector.proposal import propose_approval
+from oracle.collector.proposal import new_approval
+from oracle.domain.approval import OperatorSignature
 from oracle.domain.dossier import Dossier
 from oracle.domain.names import filing_id
+from oracle.rules.case import SHANGHAI
+from oracle.signing.eip712 import Domain, approval_digest
 from oracle.signing.keys import KeySigner, new_keystore
 from tests.anvil import ROOT
 from tests.node.running_nodes import World
+from tests.samples.dossier import sample_record
 from tests.standin.csrc_content import TOKEN_NOTICES, TOKEN_TABLE
 from tests.watch.relays import key_file
 
@@ -150,18 +155,22 @@ deadline_seconds = 10
 
 
 def approve(world: World, number: str, url: str | None = None) -> Dossier:
-    """Publish a filing and have the committee approve it for a day; the node at `url` gets the dossier too."""
+    """Publish a filing and approve it for a day by two of the committee's keys; nodes and `url` get the dossier."""
     world.publish(number=number)
     dossier = world.dossier({"filing.filingNumber": number})
-    clients = world.clients()
-    for _ in range(10):  # on a busy machine a node's own source may be too slow for it
-        now = max(int(world.w3.eth.get_block("latest")["timestamp"]), int(time.time()))
-        proposed = propose_approval(clients, world.registry, 31337, dossier, now=now, window_seconds=DAY)
-        if proposed.quorum.reached:
-            break
-    world.registry.approve(world.issuer, proposed.proposal, proposed.quorum.require())
-    if url is not None:
-        NodeClient(url).post("/v1/dossiers", dossier.canonical())
+    for client in [*world.clients(), *([NodeClient(url)] if url is not None else [])]:
+        client.post("/v1/dossiers", dossier.canonical())
+    today = datetime.now(UTC).astimezone(SHANGHAI).date()
+    record = "0x" + sample_record(today=today, number=number).record_hash().hex()
+    hashes = (record, world.nodes[0].node.ruleset())
+    now = max(int(world.w3.eth.get_block("latest")["timestamp"]), int(time.time()))
+    approval = new_approval(world.registry, 31337, dossier, hashes, now=now, window_seconds=DAY)
+    digest = approval_digest(Domain(31337, world.deployment.registry), approval)
+    given = [
+        OperatorSignature(operator=signer.address, signature="0x" + signer.sign(digest).hex())
+        for signer in world.signers[:2]
+    ]
+    world.registry.approve(world.issuer, approval, given)
     return dossier
 
 

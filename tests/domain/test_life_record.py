@@ -107,6 +107,7 @@ _SEEN = st.fixed_dictionaries(
 )
 _REPORT = st.sampled_from((RISK, CHANGE, {**RISK, "kind": "COMPLETION"}))
 _CONTENT: dict[RecordKind, st.SearchStrategy[dict[str, Any]]] = {
+    RecordKind.ADVERSE: st.just({"rules": ["BAR-4"], "explanation": "listed"}),
     RecordKind.OBSERVED: _SEEN,
     RecordKind.APPROVED: st.builds(
         lambda term, revision: APPROVED | {"term": term, "revision": revision},

@@ -117,6 +117,7 @@ def taken() -> Iterator[tuple[int, ...]]:
         yield ports
 
 
+@pytest.mark.soak
 def test_keep__ports_taken__plays_on_others_answers_until_ctrl_c_and_leaves_nothing(
     out: Path, taken: tuple[int, ...], tmp_path: Path
 ) -> None:
@@ -143,6 +144,7 @@ def test_keep__ports_taken__plays_on_others_answers_until_ctrl_c_and_leaves_noth
         assert running.left() == []
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("moment", "whole_group"),
     (("starting three operator nodes", False), ("2. the filing still stands", True)),

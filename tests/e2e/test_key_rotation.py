@@ -34,7 +34,7 @@ from tests.node.running_nodes import ServedNode, World, running_world, served_no
 from tests.node.test_duties import PAGE
 from tests.watch.relays import relay, updates
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.soak, pytest.mark.timeout(300)]
 
 DELAY, RETENTION, STEP = 850, 700, 300
 #: A window outlasts no more than three steps: whoever misses renewals leaves a gap.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -58,20 +59,24 @@ class NodeClient:
         """`GET /v1/filings/{number}`."""
         return self.get("/v1/filings/" + quote(number, safe=""))
 
-    def _request(self, method: str, path: str, body: bytes | None) -> NodeReply:
+    def bytes_of(self, method: str, path: str, body: bytes | None, most: int) -> tuple[int, httpx2.Headers, bytes]:
+        """Status, headers and body of an answer of at most `most` bytes, all of it within the timeout."""
+        end = time.monotonic() + self._timeout
+        data = bytearray()
         try:
             with (
                 httpx2.Client(timeout=self._timeout, trust_env=False, follow_redirects=False) as client,
                 client.stream(method, self.url + path, content=body, headers=self._headers) as response,
             ):
-                data = b""
                 for chunk in response.iter_bytes():
                     data += chunk
-                    if len(data) > MAX_ANSWER:
+                    if len(data) > most or time.monotonic() > end:
                         raise UnreachableError(
-                            f"the answer is larger than {MAX_ANSWER} bytes", where=self.url, remedy="ask the operator"
+                            f"the answer is larger than {most} bytes or takes more than {self._timeout:g} s",
+                            where=self.url,
+                            remedy="ask the operator",
                         )
-                status = response.status_code
+                return response.status_code, response.headers, bytes(data)
         except httpx2.TimeoutException:
             raise UnreachableError(
                 f"no answer within {self._timeout:g} s", where=self.url, remedy="try again, or use another node"
@@ -82,6 +87,9 @@ class NodeClient:
                 where=self.url,
                 remedy="check the address and that the node runs",
             ) from None
+
+    def _request(self, method: str, path: str, body: bytes | None) -> NodeReply:
+        status, _, data = self.bytes_of(method, path, body, MAX_ANSWER)
         try:
             content = parse_json(data, what=self.url)
         except InputError as error:

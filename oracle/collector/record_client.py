@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-import httpx2
-
 from oracle.collector.node_client import NodeClient
 from oracle.errors import UnreachableError
 
@@ -27,9 +25,8 @@ class RecordClient:
 
         InputError if the URL is no node's address, or the key none.
         """
-        self.url = NodeClient(url, key=key).url
-        self._headers = {"Authorization": f"Bearer {key}"} if key is not None else {}
-        self._timeout = timeout
+        self._node = NodeClient(url, key=key, timeout=timeout)
+        self.url = self._node.url
         self._most = most
 
     def get(self, path: str) -> bytes | None:
@@ -53,31 +50,6 @@ class RecordClient:
 
     def _get(self, path: str) -> tuple[int, float, bytes]:
         """Status, seconds to wait before asking again, body."""
-        end = time.monotonic() + self._timeout
-        data = bytearray()
-        try:
-            with (
-                httpx2.Client(timeout=self._timeout, trust_env=False, follow_redirects=False) as client,
-                client.stream("GET", self.url + path, headers=self._headers) as response,
-            ):
-                for chunk in response.iter_bytes():
-                    data += chunk
-                    if len(data) > self._most or time.monotonic() > end:
-                        raise UnreachableError(
-                            f"the answer takes more than {self._most} bytes or {self._timeout:g} s",
-                            where=self.url,
-                            remedy="ask the operator",
-                        )
-                asked = response.headers.get("Retry-After", "1")
-                wait = min(int(asked), MOST_WAIT) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 1
-                return response.status_code, wait, bytes(data)
-        except httpx2.TimeoutException:
-            raise UnreachableError(
-                f"no answer within {self._timeout:g} s", where=self.url, remedy="try again"
-            ) from None
-        except httpx2.HTTPError as error:
-            raise UnreachableError(
-                f"not reachable ({type(error).__name__})",
-                where=self.url,
-                remedy="check the address and that the node runs",
-            ) from None
+        status, headers, data = self._node.bytes_of("GET", path, None, self._most)
+        asked = headers.get("Retry-After", "1")
+        return status, min(int(asked), MOST_WAIT) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 1, data

@@ -22,7 +22,9 @@ _MAX_DEPTH = 400
 _MAX_TAGS = 15_000
 #: The same with the attributes of one tag. Every `<` is tried, so that no quote or comment hides a tag from this look.
 _MANY_ATTRIBUTES = re.compile(
-    r"""<[a-z][^\s/>]*+(?:[\s/]*+[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>"'][^\s>]*+))?+){100}""",
+    # A look ahead is never taken back, like a possessive group; those go wrong in Python before 3.11.5 (gh-106052).
+    r"""<[a-z][^\s/>]*+(?:[\s/]*+[^\s/>][^\s/>=]*+"""
+    r"""(?=(?P<value>\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>"'][^\s>]*+)|))(?P=value)){100}""",
     re.ASCII | re.IGNORECASE,
 )
 #: Elements that a parser opens anew in every paragraph until they are closed: a few kB of them make millions of nodes.

@@ -59,7 +59,7 @@ def _refusal(data: bytes) -> str:
 
 #: A tag's prefix is whatever its author calls the namespace.
 _PREFIX = rb"""(?:[^\s<>/:"'=]+:)?"""
-_OTHER = rb"""(?:\s++(?!r[\s=])[\w:.-]++\s*=\s*(?:"[^"'<>]*+"|'[^"'<>]*+'))*+"""
+_OTHER = rb"""(?:\s++(?!r[\s=])[\w:.-]++\s*=\s*(?:"[^"'<>]*+"|'[^"'<>]*+'))*"""
 _PLACED = re.compile(rb"<" + _PREFIX + rb"(?:c|row)(?=[\s/>])")
 #: The same with exactly one `r`, and no quote within a quote: nothing else may be taken for the place.
 _AT = rb"""\s+r\s*=\s*["']([A-Z]{0,3})([0-9]{1,7})["']"""

@@ -98,6 +98,7 @@ def test_alerts_and_dashboard__after_a_real_run__ask_for_nothing_a_node_does_not
         "filing_gate_alerts",
         "filing_gate_approval_expiry_timestamp_seconds",
         "filing_gate_rules_not_passed_total",
+        "filing_gate_job_lag_seconds",
     }
     # A refused decision shows the rules that did not pass; the filing is recorded by the next sweep.
     approval = {"approval": {"filing": "0x00"}}

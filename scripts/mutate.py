@@ -4,8 +4,8 @@
     python scripts/mutate.py --sample 100 --seed 7    the first so many, in the random order of that seed
     python scripts/mutate.py --only contracts/PackedState.sol
     python scripts/mutate.py --match OracleCommittee._counts
-    python scripts/mutate.py --again             only those that survived the last run here
-    python scripts/mutate.py --continue          only those that the last run here did not come to
+    python scripts/mutate.py --again             only those that survived the last run
+    python scripts/mutate.py --continue          only those that the last run did not come to
     python scripts/mutate.py --list              the mutants' ids, without running anything
     python scripts/mutate.py --json FILE         what became of each, as JSON
     python scripts/mutate.py --write             docs/security/mutation.md
@@ -60,7 +60,8 @@ SOURCES = ("contracts/FilingRegistry.sol", "contracts/OracleCommittee.sol", "con
 MAIN = "contracts/FilingRegistry.sol"
 EXPLAINED = ROOT / "docs" / "security" / "mutation_survivors.json"
 REPORT = ROOT / "docs" / "security" / "mutation.md"
-RESULTS = ROOT / "build" / "mutation" / "results.json"
+#: Kept beside the report, so that any clone can go on where the last run stopped.
+RESULTS = ROOT / "docs" / "security" / "mutation_verdicts.json"
 
 # What the trees that mutants are tried in are copied from.
 _COPIED = ("contracts", "oracle", "scripts", "tests", "tools", "foundry.toml", "pyproject.toml", "package.json")
@@ -486,7 +487,8 @@ def _run(options: argparse.Namespace) -> int:
 
 def _keep_results(verdicts: Mapping[str, str]) -> None:
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps({"sources": fingerprint(), "verdicts": dict(verdicts)}, indent=1), encoding="utf-8")
+    content = {"sources": fingerprint(), "verdicts": dict(sorted(verdicts.items()))}
+    RESULTS.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _last_run() -> dict[str, str]:

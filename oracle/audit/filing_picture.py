@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
-__all__ = ["filing_picture"]
+__all__ = ["filing_picture", "in_utc"]
 
 _WIDTH = 960
 _LEFT, _RIGHT = 150, 20
@@ -55,9 +55,7 @@ def filing_picture(filing: Mapping[str, Any], tokens: Sequence[Mapping[str, Any]
     for change in changes:
         mark, letter = _MARKS.get(change["kind"], ("end", "?"))
         x = at(change["time"])
-        title = (
-            f"{change['kind']} {_moment(change['time'])} UTC, sequence {change['sequence']}, block {change['block']}"
-        )
+        title = f"{change['kind']} {in_utc(change['time'])} UTC, sequence {change['sequence']}, block {change['block']}"
         if change.get("reason"):
             title += f": {change['reason']}"
         parts.append(
@@ -80,7 +78,7 @@ def _windows(changes: Sequence[Mapping[str, Any]], at: Any, last: int) -> list[s
         end = min(change["validUntil"], next_change, last)
         if end > start:
             x, width = at(start), max(at(end) - at(start), 1.0)
-            title = f"may mint from {_moment(start)} to {_moment(end)} UTC"
+            title = f"may mint from {in_utc(start)} to {in_utc(end)} UTC"
             parts.append(
                 f'<rect class="open" x="{x}" y="{_TOP}" width="{round(width, 1)}" height="22">'
                 f"<title>{title}</title></rect>"
@@ -136,11 +134,12 @@ def _spoken(filing: Mapping[str, Any], tokens: Sequence[Mapping[str, Any]]) -> s
 
 def _tick(moment: int, span: int) -> str:
     """A day, and its hour where a few days are all there is."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d" if span > 8 * 86_400 else "%m-%d %H:%M")
+    return in_utc(moment, "%Y-%m-%d" if span > 8 * 86_400 else "%m-%d %H:%M")
 
 
-def _moment(moment: int) -> str:
+def in_utc(moment: int, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """A moment in UTC in words; the number of seconds if no calendar has it, as a chain may state any."""
     try:
-        return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        return datetime.fromtimestamp(moment, UTC).strftime(form)
     except (OverflowError, ValueError, OSError):
         return str(moment)

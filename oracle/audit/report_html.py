@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from oracle.audit.filing_picture import filing_picture
+from oracle.audit.filing_picture import filing_picture, in_utc
 from oracle.audit.findings import FINDINGS
 
 __all__ = ["MOST_PICTURES", "report_html"]
@@ -73,10 +72,7 @@ def _check(name: str, made: int, found: int) -> dict[str, Any]:
 
 
 def _utc(moment: int) -> str:
-    try:
-        return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    except (OverflowError, ValueError, OSError):
-        return str(moment)
+    return f"{in_utc(moment)} UTC"
 
 
 def _grouped(amount: str) -> str:

@@ -164,17 +164,6 @@ class Node:
             "log": self.log.binding() if self.log is not None else None,
         }
 
-    def check_committee(self) -> str | None:
-        """None if this node's signatures count on the right chain; otherwise what is wrong.
-
-        Those of an operator that was replaced count for the registry's retention.
-        """
-        registry = self.registry()
-        operators = registry.operators()
-        if self.address in operators or registry.counts(self.address):
-            return None
-        return f"{self.address} is not among the registry's operators {', '.join(operators)}"
-
     def membership(self) -> Membership:
         """Where this node's key stands in the committee, with announced and recent changes."""
         return membership_of(self.address, self.registry())

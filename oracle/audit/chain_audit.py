@@ -174,8 +174,6 @@ class _Audit:
         history.ended()
         if self.evidence is not None:
             self.evidence.ended()
-            if self.evidence.unchecked:
-                self.progress(f"{self.evidence.unchecked} checks need captures, which nodes do not serve: give a store")
         self.progress(f"comparing {self.events} events with the state of block {self.block}")
         self._creation()
         self._registry_code()

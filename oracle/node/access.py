@@ -39,6 +39,7 @@ ACCESS: Mapping[tuple[str, str], frozenset[Scope] | None] = {
     ("GET", "/v1/decisions"): _READS,
     ("GET", "/v1/decisions/{}"): _READS,
     ("GET", "/v1/evidence/{}"): _READS,
+    ("GET", "/v1/captures"): _READS,
 }
 
 #: Everything below is there for everybody to read: the log proves nothing to an auditor who has to ask for it.

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from oracle.chain.rpc import connect, raw_call
+from oracle.errors import InputError
 from oracle.node.config import load_config
 from oracle.node.service import open_node
 from oracle.signing.keys import new_keystore
@@ -124,7 +125,7 @@ def test_check__several_endpoints__each_is_asked_and_the_bad_ones_are_named(plac
 
     raw_call(w3, "anvil_mine", [hex(7)])
     with node_double(place.anvil.url, otherwise) as wrong, node_double(place.anvil.url, behind) as late:
-        good, silent = f"{place.anvil.url}/firstsecret", "http://127.0.0.1:1/secondsecret"
+        good, silent = place.anvil.url, "http://127.0.0.1:1/second-k3y"
         for urls, code in (
             ([good, silent, wrong.url, late.url], 1),
             ([silent, wrong.url, good, late.url], 1),
@@ -135,7 +136,7 @@ def test_check__several_endpoints__each_is_asked_and_the_bad_ones_are_named(plac
             answer = gate("check", "--config", config, "--json")
             rows = {(row["result"], row["found"]) for row in answer.json["checks"] if row["check"] == "chain"}
             assert answer.code == code, answer
-            assert "secret" not in answer.out
+            assert "k3y" not in answer.out
             of = {url: f"(endpoint {number} of {len(urls)})" for number, url in enumerate(urls, 1)}
             expected = {
                 good: ("ok", f"{place.anvil.url} is on chain 31337"),
@@ -234,3 +235,25 @@ def test_check__peer__must_share_registry_and_rules(place: Ground, content: dict
     with LyingNode(lambda path, body: (200, json.dumps(same).encode())) as peer:
         _, rows = check(config, "--peer", peer.url)
         assert rows[f"peer {peer.url}"]["result"] == result
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    (
+        ("id = 31337", "id = 31338", "on chain 31337, not 31338"),
+        ("", "0x" + "44" * 20, "no contract at 0x4444"),
+    ),
+)
+def test_open_node__chain_or_registry_is_another__refused_and_the_new_database_belongs_to_nobody(
+    place: Ground, old: str, new: str, problem: str
+) -> None:
+    name = f"first-{new[-2:]}"
+    wrong = change(place, name, old or place.deployment.registry, new)
+    with pytest.raises(InputError, match=problem):
+        open_node(load_config(wrong))
+    # Corrected, the same database serves.
+    node = open_node(load_config(place.config(name)))
+    try:
+        assert node.database.bound()
+    finally:
+        node.database.close()

@@ -28,6 +28,7 @@ from oracle.evidence.manifest import manifest_of
 from oracle.evidence.store import EvidenceStore
 from oracle.node.condition import Condition
 from oracle.node.config import (
+    ChainConfig,
     CsrcSourceConfig,
     HttpJsonSourceConfig,
     ManualSourceConfig,

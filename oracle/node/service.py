@@ -562,7 +562,7 @@ def open_node(config: NodeConfig) -> Node:
     database = Database(config.database_url())
     try:
         if not database.bound():
-            _require_registry(config.chain)
+            _require_registry(config.chain, signer.address)
         database.bind_to({"operator": signer.address, "chain": str(config.chain.id), "registry": config.chain.registry})
     except FilingGateError:
         database.close()
@@ -573,26 +573,29 @@ def open_node(config: NodeConfig) -> Node:
     return Node(config, database, sources, signer, evidence, sender, authority, log)
 
 
-def _require_registry(chain: ChainConfig) -> None:
-    """Before a database belongs to a chain and registry for good: InputError if these are not what is there.
+def _require_registry(chain: ChainConfig, operator: str) -> None:
+    """Before a database belongs to an operator, chain and registry for good: InputError if these do not go together.
 
     Where no endpoint answers nothing is known: whoever starts the node says so.
     """
     wrong: InputError | None = None
     for url in chain.urls():
         try:
-            code = raw_call(connect(url, chain_id=chain.id), "eth_getCode", [chain.registry, "latest"])
+            w3 = connect(url, chain_id=chain.id)
+            code = raw_call(w3, "eth_getCode", [chain.registry, "latest"])
+            membership = membership_of(operator, Registry(w3, chain.registry)) if code != "0x" else None
         except UnreachableError:
             continue
         except InputError as error:
             wrong = InputError(error.what, where=f"[chain] {error.where}", remedy="correct [chain] id, or the endpoint")
             continue
-        if code == "0x":
+        if membership is None:
             raise InputError(
                 f"no contract at {chain.registry} on chain {chain.id}",
                 where="[chain] registry",
                 remedy="enter the address that `filing-gate deploy` printed",
             )
+        membership.require()
         return
     if wrong is not None:
         raise wrong

@@ -257,3 +257,15 @@ def test_open_node__chain_or_registry_is_another__refused_and_the_new_database_b
         assert node.database.bound()
     finally:
         node.database.close()
+
+
+def test_open_node__key_of_nobody__refused_and_the_new_database_belongs_to_nobody(place: Ground) -> None:
+    new_keystore(place.folder / "stranger-first.json", PASSWORD, light=True)
+    wrong = change(place, "first-key", 'keystore = "keystore.json"', 'keystore = "stranger-first.json"')
+    with pytest.raises(InputError, match="not among the registry's operators"):
+        open_node(load_config(wrong))
+    node = open_node(load_config(place.config("first-key")))
+    try:
+        assert node.address == place.operator
+    finally:
+        node.database.close()

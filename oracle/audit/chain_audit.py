@@ -162,7 +162,7 @@ class _Audit:
         first = self._resumed(history)
         for token in self.named:
             self._know(eip55(bytes.fromhex(token[2:])))
-        self.progress(f"replaying blocks {first} to {self.block}")
+        self.progress(f"replaying blocks {first} to {self.block}" if first <= self.block else "no block is new")
         saved = time.monotonic()
         for start, end, logs in log_windows(self._ask, first, self.block):
             with chain_faults(self.reader.rpc.urls[0]):

@@ -45,7 +45,8 @@ def _filled(page: str, found: Section) -> str | None:
 
 def write(sections: list[Section], page: Path = PAGE, pictures: Path = PICTURES) -> list[Path]:
     """Fill in the page and its pictures; returns the files that changed. SystemExit if a section has no place."""
-    text, wanted = page.read_text(encoding="utf-8"), {}
+    text = page.read_text(encoding="utf-8")
+    wanted: dict[Path, str] = {}
     for found in sections:
         filled = _filled(text, found)
         if filled is None:

@@ -23,6 +23,7 @@ import json
 import resource
 import subprocess
 import time
+from collections.abc import Callable
 from typing import Any
 
 import coincurve
@@ -43,6 +44,7 @@ from oracle.chain.raw_rpc import RawRpc
 from oracle.chain.registry import Registry, Token
 from oracle.chain.rpc import connect, raw_call
 from oracle.chain.sender import NodeAccountSender
+from oracle.domain.address import eip55
 from oracle.domain.approval import FilingApproval, OperatorSignature, Tranche
 from oracle.domain.canonical import keccak256
 from oracle.signing.eip712 import Domain, approval_digest
@@ -78,8 +80,10 @@ def play(w3: Web3, pairs: int, folder: Path) -> Path:
     file = folder / "deployment.json"
     file.write_text(deployment.model_dump_json(by_alias=True))
     registry, domain = Registry(w3, deployment.registry), Domain(deployment.chain_id, deployment.registry)
-    tokens = [Token(w3, token.address) for token in deployment.tokens]
-    rpc = RawRpc([str(getattr(w3.provider, "endpoint_uri", ""))])
+    tokens = [token.address for token in deployment.tokens]
+    approve_data = _approve_data(registry, domain)
+    mint = Token(w3, tokens[0]).mint_data("0x" + "11" * 20, 1)[:4]
+    rpc = RawRpc([str(getattr(w3.provider, "endpoint_uri", ""))], timeout=120)
     raw_call(w3, "evm_setAutomine", [False])
     now = int(w3.eth.get_block("latest")["timestamp"])
     waiting: list[tuple[str, list[Any]]] = []
@@ -87,7 +91,7 @@ def play(w3: Web3, pairs: int, folder: Path) -> Path:
         which = pair % TOKENS
         approval = FilingApproval(
             filing="0x" + keccak256(b"bench filing %d" % which).hex(),
-            tranches=(Tranche(token=tokens[which].address, cap=10**12 + pair, decimals=6),),
+            tranches=(Tranche(token=tokens[which], cap=10**12 + pair, decimals=6),),
             dossier_hash="0x" + keccak256(b"dossier %d" % pair).hex(),
             record_hash="0x" + keccak256(b"record %d" % which).hex(),
             ruleset_hash="0x" + keccak256(b"rules").hex(),
@@ -95,20 +99,61 @@ def play(w3: Web3, pairs: int, folder: Path) -> Path:
             valid_until=now + 70 * 3600,
             sequence=pair // TOKENS + 1,
         )
-        digest = approval_digest(domain, approval)
-        signed = [
-            OperatorSignature(operator=key.address, signature="0x" + key.sign(digest).hex())
-            for key in OPERATORS[:THRESHOLD]
-        ]
-        waiting.append(_sent(accounts[3], registry.address, registry.approve_data(approval, signed), 400_000))
-        mint = tokens[which].mint_data("0x" + keccak256(b"holder %d" % (pair % 5000))[12:].hex(), 1000)
+        waiting.append(_sent(accounts[3], registry.address, approve_data(approval), 400_000))
         if pair >= TOKENS:  # by then the token's filing is approved in a block before
-            waiting.append(_sent(accounts[2], tokens[which].address, mint, 200_000))
+            holder = keccak256(b"holder %d" % (pair % 5000))[12:]
+            data = mint + bytes(12) + holder + (1000).to_bytes(32, "big")
+            waiting.append(_sent(accounts[2], tokens[which], data, 200_000))
         if len(waiting) >= PER_BLOCK:
             rpc.batch([*waiting, ("evm_mine", [])])
             waiting.clear()
     rpc.batch([*waiting, ("evm_mine", [])])
     return file
+
+
+def _approve_data(registry: Registry, domain: Domain) -> Callable[[FilingApproval], bytes]:
+    """Signs an approval with one tranche and gives its call data, a hundred times as fast as the ABI's encoder.
+
+    The encoder is asked once, and each word of that call is then replaced by that of the approval wanted.
+    """
+
+    def signatures(approval: FilingApproval) -> list[bytes]:
+        digest = approval_digest(domain, approval)
+        return [key.sign(digest) for key in OPERATORS[:THRESHOLD]]
+
+    def words(approval: FilingApproval) -> list[bytes]:
+        (tranche,) = approval.tranches
+        texts = (approval.filing, approval.dossier_hash, approval.record_hash, approval.ruleset_hash)
+        numbers = (int(tranche.token, 16), tranche.cap, approval.valid_after, approval.valid_until, approval.sequence)
+        fixed = [bytes.fromhex(text[2:]) for text in texts] + [number.to_bytes(32, "big") for number in numbers]
+        return fixed + signatures(approval)
+
+    marks = [keccak256(b"mark %d" % number) for number in range(9)]
+    marked = FilingApproval(
+        filing="0x" + marks[0].hex(),
+        tranches=(Tranche(token=eip55(marks[4][12:]), cap=int.from_bytes(marks[5][20:], "big"), decimals=6),),
+        dossier_hash="0x" + marks[1].hex(),
+        record_hash="0x" + marks[2].hex(),
+        ruleset_hash="0x" + marks[3].hex(),
+        valid_after=int.from_bytes(marks[6][27:], "big"),
+        valid_until=int.from_bytes(marks[7][27:], "big"),
+        sequence=int.from_bytes(marks[8][27:], "big"),
+    )
+    signed = [
+        OperatorSignature(operator=key.address, signature="0x" + signature.hex())
+        for key, signature in zip(OPERATORS, signatures(marked), strict=False)
+    ]
+    form, places = registry.approve_data(marked, signed), words(marked)
+    if any(form.count(place) != 1 for place in places):
+        raise SystemExit("bench: the call data of an approval is not laid out as expected")
+
+    def filled(approval: FilingApproval) -> bytes:
+        data = form
+        for place, word in zip(places, words(approval), strict=True):
+            data = data.replace(place, word)
+        return data
+
+    return filled
 
 
 def _sent(sender: str, to: str, data: bytes, gas: int) -> tuple[str, list[Any]]:

@@ -12,8 +12,9 @@ costs more than the signing itself, and what signs a transaction has the chain t
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from oracle.errors import FilingGateError
 from oracle.signing.eip712 import Domain
@@ -28,7 +29,6 @@ __all__ = ["TRIAL_TEXT", "ContentSigner", "Trial", "sign_document", "sign_text",
 TRIAL_TEXT = "filing-gate: a trial of the operator's key, it approves nothing"
 
 
-@runtime_checkable
 class ContentSigner(Signer, Protocol):
     """A signer that hashes by itself. Its `sign` may refuse a bare digest."""
 
@@ -42,21 +42,18 @@ def sign_document(signer: Signer, domain: Domain, document: Document) -> bytes:
 
     FilingGateError if it does not recover to the signer's address, and whatever the signer raises.
     """
-    digest = document_digest(domain, document)
-    if isinstance(signer, ContentSigner):
-        return _checked(signer, digest, signer.sign_content(digest, typed_data(domain, document)))
-    return _checked(signer, digest, signer.sign(digest))
+    return _signed(signer, document_digest(domain, document), lambda: typed_data(domain, document))
 
 
 def sign_text(signer: Signer, text: str) -> bytes:
     """65 bytes: the signature over a text (EIP-191, version 0x45). Raises as `sign_document`."""
-    digest = message_digest(text)
-    if isinstance(signer, ContentSigner):
-        return _checked(signer, digest, signer.sign_content(digest, text))
-    return _checked(signer, digest, signer.sign(digest))
+    return _signed(signer, message_digest(text), lambda: text)
 
 
-def _checked(signer: Signer, digest: bytes, signature: bytes) -> bytes:
+def _signed(signer: Signer, digest: bytes, content: Callable[[], dict[str, Any] | str]) -> bytes:
+    # Not `isinstance`: to hold a class against a protocol takes as long as to sign.
+    by_content: Callable[[bytes, dict[str, Any] | str], bytes] | None = getattr(signer, "sign_content", None)
+    signature = signer.sign(digest) if by_content is None else by_content(digest, content())
     try:
         found = recover(digest, signature)
     except InvalidSignature as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -142,6 +143,11 @@ class _SocketProvider(IPCProvider):
     def __init__(self, path: str, timeout: float) -> None:
         super().__init__(path, timeout=math.ceil(timeout))
         self.endpoint_uri = path
+
+    def __del__(self) -> None:
+        line: socket.socket | None = self._socket.sock
+        if line is not None:
+            line.close()
 
 
 def connect(url: str, *, chain_id: int | None = None, timeout: float = 15) -> Web3:

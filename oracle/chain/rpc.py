@@ -145,7 +145,7 @@ class _SocketProvider(IPCProvider):
         self.endpoint_uri = path
 
     def __del__(self) -> None:
-        line: socket.socket | None = self._socket.sock
+        line: socket.socket | None = getattr(self._socket, "sock", None)
         if line is not None:
             line.close()
 

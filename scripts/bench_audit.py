@@ -55,8 +55,8 @@ from tests.anvil import start_anvil
 from tests.signing.typed_data import signable
 
 PAIRS = 20_000
-#: Three events each: 200,000.
-MOST_PAIRS = 66_700
+#: Three events each.
+MOST_PAIRS, MOST_EVENTS = 66_700, 200_000
 TARGET, MOST_MB = 3_000, 300
 RATES = {
     "events_per_second": "events audited, by HTTP",
@@ -314,7 +314,9 @@ def page(result: dict[str, Any]) -> str:
     lines += ["", "| to reach | | measured | |", "|---|--:|--:|---|"]
     fast, small = result["events_per_second"], longest["peak_rss_mb"]
     lines.append(f"| events a second | {TARGET:,} | {fast:,} | {'met' if fast >= TARGET else 'missed'} |")
-    lines.append(f"| MB at 200,000 events | {MOST_MB} | {small:,} | {'met' if small <= MOST_MB else 'missed'} |")
+    # Fewer events than asked for prove nothing.
+    verdict = "missed" if small > MOST_MB else "met" if longest["events"] >= MOST_EVENTS else "too few events to tell"
+    lines.append(f"| MB at {longest['events']:,} events | {MOST_MB} | {small:,} | {verdict} |")
     about = (
         f"{result['pairs']:,} approvals and mints: {result['events']:,} events, {result['signatures']:,} signatures. "
         f"{result['rounds']} rounds, medians. {machine_line(result['machine'])}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import orjson
 import rfc8785
 from sha3 import keccak_256
 
@@ -17,6 +18,10 @@ __all__ = ["MAX_SAFE_INTEGER", "canonical_bytes", "canonical_hash", "keccak256",
 
 #: Largest integer an I-JSON number carries exactly (RFC 7493 2.2); larger ones are written as decimal strings.
 MAX_SAFE_INTEGER = 2**53 - 1
+
+
+#: A value that holds itself would be walked for ever.
+_MOST_CONTAINERS = 1_000_000
 
 
 def keccak256(data: bytes) -> bytes:
@@ -40,11 +45,41 @@ def _prepared(value: Any, path: str) -> Any:
     return value
 
 
+def _plain(value: Any) -> bool:
+    """Whether orjson writes the value as RFC 8785 does: keys in ASCII, which sort alike as UTF-8 and as UTF-16, and
+    nothing but texts, true, false, null and integers that need no string."""
+    waiting, left = [value], _MOST_CONTAINERS
+    while waiting:
+        item = waiting.pop()
+        kind = type(item)
+        if kind is str or item is None or kind is bool:
+            continue
+        if kind is dict:
+            for key in item:
+                if type(key) is not str or not key.isascii():
+                    return False
+            waiting += item.values()
+            left -= 1
+        elif kind is list or kind is tuple:
+            waiting += item
+            left -= 1
+        elif kind is not int or not -MAX_SAFE_INTEGER <= item <= MAX_SAFE_INTEGER:
+            return False
+        if left < 0:
+            return False
+    return True
+
+
 def canonical_bytes(value: Any) -> bytes:
     """RFC 8785 bytes of a JSON-ready value. Integers beyond 2^53 - 1 become strings.
 
     Raises InputError for a float (with its path) and for what JSON cannot carry.
     """
+    if _plain(value):
+        try:
+            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        except orjson.JSONEncodeError:
+            pass  # a lone surrogate, or nested too deeply: told below
     try:
         return rfc8785.dumps(_prepared(value, ""))
     except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:

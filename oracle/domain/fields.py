@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from fractions import Fraction
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import stdnum.cn.uscc
 import stdnum.exceptions
@@ -67,6 +67,20 @@ class Frozen(BaseModel):
         validate_by_name=True,
         validate_by_alias=True,
     )
+
+    def __copy__(self) -> Self:
+        """A copy without what was computed of the original: `model_copy` changes fields of it."""
+        return self._without_computed(super().__copy__())
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """As `__copy__`."""
+        return self._without_computed(super().__deepcopy__(memo))
+
+    @staticmethod
+    def _without_computed(copied: Self) -> Self:
+        for name in copied.__dict__.keys() - type(copied).model_fields.keys():
+            del copied.__dict__[name]
+        return copied
 
 
 def _text(value: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 from typing import Literal
 
 from pydantic import Field
@@ -59,9 +60,14 @@ class FilingRecord(Frozen):
     amount: Money | None = None
     valid_until: date | None = None
 
+    @cached_property
+    def hash_of_form(self) -> bytes:
+        """See `record_hash`; computed once."""
+        return canonical_hash(self.model_dump(mode="json", by_alias=True, exclude_none=True))
+
     def record_hash(self) -> bytes:
         """keccak256 of the record's canonical form: `recordHash` on chain."""
-        return canonical_hash(self.model_dump(mode="json", by_alias=True, exclude_none=True))
+        return self.hash_of_form
 
 
 class ObservationKind(StrEnum):

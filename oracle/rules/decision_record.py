@@ -138,12 +138,10 @@ def build(case: Case, about: Circumstances, decision: Decision) -> dict[str, Any
     }
 
 
-def signed_envelope(document: Mapping[str, Any], operator: str, signature: bytes) -> dict[str, Any]:
-    """The signed decision as it is stored and served."""
-    return {
-        "decision": dict(document),
-        "signature": {"operator": operator, "scheme": "eip191", "signature": "0x" + signature.hex()},
-    }
+def signed_envelope(document: bytes, operator: str, signature: bytes) -> bytes:
+    """The signed decision as it is stored and served, in canonical JSON; `document` is canonical already."""
+    signed = {"operator": operator, "scheme": "eip191", "signature": "0x" + signature.hex()}
+    return b'{"decision":' + document + b',"signature":' + canonical_bytes(signed) + b"}"
 
 
 def dossier_hashes(document: Mapping[str, Any]) -> list[str]:

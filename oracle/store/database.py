@@ -21,6 +21,7 @@ from oracle.evidence.log_leaf import decision_leaf, observation_leaf, signature_
 from oracle.store import tables
 from oracle.store.engine import make_engine, parse_url, shown
 from oracle.store.group_commit import GroupCommit
+from oracle.store.kept_dossiers import KeptDossiers
 from oracle.store.log import append_leaf, leaves_of_event
 from oracle.store.schema import create_or_check
 
@@ -49,6 +50,7 @@ class Database:
         parsed = parse_url(url)
         self._where = shown(parsed)
         self._engine = make_engine(parsed)
+        self._dossiers = KeptDossiers()
         self._group = GroupCommit(self._engine) if self._engine.dialect.name == "sqlite" else None
         try:
             create_or_check(self._engine, self._where)
@@ -167,10 +169,18 @@ class Database:
             if self.dossier(name) is None:
                 raise
             return False
+        self._dossiers.put(name, dossier)
         return True
 
+    def kept_dossier(self, name: str) -> Dossier | None:
+        """The dossier of a hash (0x-hex) if it is in memory; the database is not asked."""
+        return self._dossiers.get(name)
+
     def dossier(self, name: str) -> Dossier | None:
-        """The dossier of a hash (0x-hex), checked against it again."""
+        """The dossier of a hash (0x-hex), checked against it when it is read."""
+        kept = self._dossiers.get(name)
+        if kept is not None:
+            return kept
         if "\0" in name:
             return None  # PostgreSQL takes no such text, not even to look for
         with self._engine.connect() as connection:
@@ -184,7 +194,16 @@ class Database:
             raise FilingGateError(
                 "the stored dossier no longer fits its hash", where=name, remedy="restore the database from a backup"
             )
+        self._dossiers.put(name, dossier)
         return dossier
+
+    def dossiers_after(self, request_id: int, limit: int) -> list[tuple[int, str]]:
+        """(number of the request, hash) of the dossiers handed in after a request, the newest first."""
+        table = tables.dossiers
+        query = select(table.c.request_id, table.c.hash).where(table.c.request_id > request_id)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(table.c.request_id.desc()).limit(limit)).all()
+        return [(int(row[0]), str(row[1])) for row in rows]
 
     def entity_of(self, number: str) -> str | None:
         """The entity's folded name in the newest dossier with this folded number."""
@@ -235,12 +254,24 @@ class Database:
                 .limit(1)
             )
             sighting = connection.execute(newest).scalar()
+            # The number is named again for its index.
             rows = (
-                connection.execute(select(table.c.content).where(table.c.sighting == sighting).order_by(table.c.id))
+                connection.execute(
+                    select(table.c.content)
+                    .where(table.c.number.is_not_distinct_from(number), table.c.sighting == sighting)
+                    .order_by(table.c.id)
+                )
                 .scalars()
                 .all()
             )
         return [Observation.model_validate_json(row) for row in rows]
+
+    @staticmethod
+    def observation(connection: Connection, number: int) -> Observation:
+        """The observation of that number, which is there."""
+        table = tables.observations
+        content = connection.execute(select(table.c.content).where(table.c.id == number)).scalar_one()
+        return Observation.model_validate_json(content)
 
     def earlier_publications(self, number: str) -> list[Observation]:
         """The newest sighting of a notice and the newest of a withdrawal of this folded number, where ever seen."""

@@ -30,6 +30,8 @@ def keccak256(data: bytes) -> bytes:
 
 
 def _prepared(value: Any, path: str) -> Any:
+    if isinstance(value, orjson.Fragment):
+        return orjson.loads(value.contents)
     if isinstance(value, float):
         raise InputError(
             "a float cannot be hashed exactly",
@@ -46,17 +48,17 @@ def _prepared(value: Any, path: str) -> Any:
 
 
 def _plain(value: Any) -> bool:
-    """Whether orjson writes the value as RFC 8785 does: keys in ASCII, which sort alike as UTF-8 and as UTF-16, and
-    nothing but texts, true, false, null and integers that need no string."""
+    """Whether orjson writes the value as RFC 8785 does: keys that sort alike as UTF-8 and as UTF-16, and nothing
+    but texts, true, false, null and integers that need no string."""
     waiting, left = [value], _MOST_CONTAINERS
     while waiting:
         item = waiting.pop()
         kind = type(item)
-        if kind is str or item is None or kind is bool:
+        if kind is str or item is None or kind is bool or kind is orjson.Fragment:
             continue
         if kind is dict:
             for key in item:
-                if type(key) is not str or not key.isascii():
+                if type(key) is not str or not (key.isascii() or max(key) < "\ud800"):
                     return False
             waiting += item.values()
             left -= 1
@@ -72,6 +74,8 @@ def _plain(value: Any) -> bool:
 
 def canonical_bytes(value: Any) -> bytes:
     """RFC 8785 bytes of a JSON-ready value. Integers beyond 2^53 - 1 become strings.
+
+    Parts that are canonical already may stand in it as `orjson.Fragment`.
 
     Raises InputError for a float (with its path) and for what JSON cannot carry.
     """

@@ -7,9 +7,10 @@ ISO 4217-like currency codes. Amounts of money are decimal strings, token amount
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from fractions import Fraction
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 import stdnum.cn.uscc
 import stdnum.exceptions
@@ -52,6 +53,8 @@ __all__ = [
 ]
 
 
+Made = TypeVar("Made")
+
 #: A text that begins with this is waiting for its value (`domain.template`) and is refused.
 FILL_MARK = "<FILL"
 
@@ -75,6 +78,14 @@ class Frozen(BaseModel):
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """As `__copy__`."""
         return self._without_computed(super().__deepcopy__(memo))
+
+    def computed(self, make: Callable[[Self], Made]) -> Made:
+        """What `make`, a function of a module, makes of this document; made once, as a document never changes."""
+        name = f"{make.__module__}.{make.__qualname__}"
+        if name not in self.__dict__:
+            self.__dict__[name] = make(self)
+        found: Made = self.__dict__[name]
+        return found
 
     @staticmethod
     def _without_computed(copied: Self) -> Self:

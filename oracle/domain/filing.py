@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from oracle.domain.canonical import canonical_hash
+from oracle.domain.canonical import canonical_bytes, canonical_hash
 from oracle.domain.fields import Frozen, Money, Text, Timestamp, Uint, Uscc
 from oracle.domain.lifecycle import LifeCycle
 
@@ -134,3 +134,8 @@ class Observation(Frozen):
     party: Party | None = None
     matched_by: Literal["USCC", "NAME"] | None = None
     list_version: Text | None = None
+
+    @cached_property
+    def canonical_form(self) -> bytes:
+        """RFC 8785 bytes of every field that has a value, computed once."""
+        return canonical_bytes(self.model_dump(mode="json", by_alias=True, exclude_none=True))

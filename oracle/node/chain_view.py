@@ -61,7 +61,8 @@ class ChainView:
         self, registry: Callable[[], Registry], chain_id: int, seconds: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """`registry` gives the registry on a connection; a view serves for `seconds` after it was brought up."""
-        self._registry = registry
+        self._connect = registry
+        self._bound: Registry | None = None
         self._chain = f"eip155:{chain_id}"
         self._chain_id = chain_id
         self._seconds = seconds
@@ -134,6 +135,12 @@ class ChainView:
                 for item in facts:
                     if item.build is not None:
                         _kept(self._tokens, item.contract, item)
+
+    def _registry(self) -> Registry:
+        """The registry, looked for once: the contract's object costs more than a call."""
+        if self._bound is None:
+            self._bound = self._connect()
+        return self._bound
 
     def _advanced(self, registry: Registry) -> Head:
         read_at = self._clock()

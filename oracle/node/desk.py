@@ -22,7 +22,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-import orjson
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -275,8 +274,8 @@ class Desk:
             api_key=given.api_key,
             dossier_hash=proposed.dossier_hash,
             decided_at=moment,
-            inputs=orjson.dumps(inputs).decode(),
-            outcome=orjson.dumps(decision.as_json()).decode(),
+            inputs=inputs,
+            outcome=decision.canonical.decode(),
             record=record,
             filing=proposed.filing,
             sequence=proposed.sequence,

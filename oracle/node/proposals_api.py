@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
+import orjson
 from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
@@ -60,7 +61,7 @@ def answered(node: Node, answer: Answer) -> Result:
         **answer.signature.model_dump(mode="json", by_alias=True),
         "digest": answer.digest,
         "decision": answer.decision_id,
-        "verdicts": answer.decision.verdicts.as_json(),
+        "verdicts": orjson.Fragment(answer.decision.verdicts.canonical),
     }
     return Result(200, content)
 

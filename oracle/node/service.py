@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 from sqlalchemy.exc import IntegrityError
 
 from oracle import __version__
@@ -18,7 +19,6 @@ from oracle.chain.durable_sender import DurableSender, Finality, Pace
 from oracle.chain.registry import FilingState, Registry
 from oracle.chain.sender import Sender
 from oracle.domain.approval import FilingApproval, FilingUpdate, OnChainStatus, OperatorSignature
-from oracle.domain.canonical import canonical_bytes
 from oracle.domain.dossier import Dossier
 from oracle.domain.filing import FilingQuery, Observation, ObservationKind
 from oracle.domain.names import filing_id, fold_number, parse_number
@@ -49,7 +49,7 @@ from oracle.node.published_log import PublishedLog, open_log
 from oracle.node.readiness import clock_fault
 from oracle.rules.case import Case, TrancheFacts, query_for, standing_from
 from oracle.rules.decision import CLOCK_SKEW_SECONDS, Decision, FilingOnChain, decide_approval, decide_update
-from oracle.rules.decision_record import Circumstances, build, signed_envelope, without_floats
+from oracle.rules.decision_record import Circumstances, document_bytes, signed_envelope, without_floats
 from oracle.rules.table import RULESET_VERSION, ruleset_hash
 from oracle.signing.content import Trial, sign_document, sign_text, try_signer
 from oracle.signing.eip712 import Domain, approval_digest, update_digest
@@ -375,7 +375,7 @@ class Node:
             self.evidence.put(dossier.canonical())
         self.evidence.put(record)
         decision_id = self.database.add_decision(
-            request_id, kind, dossier_hash, case.now, inputs, decision.as_json(), record
+            request_id, kind, dossier_hash, case.now, inputs, decision.canonical.decode(), record
         )
         self.tell_decided(kind, case, proposed, decision, decision_id)
         if not decision.approved:
@@ -393,15 +393,13 @@ class Node:
 
     def inputs_of(
         self, case: Case, state: FilingOnChain, proposed: FilingApproval | FilingUpdate, digest: bytes
-    ) -> dict[str, Any]:
-        """What a decision is made from, as the table of decisions keeps it beside the signed record."""
-        return {
+    ) -> str:
+        """JSON of what a decision is made from, as the table of decisions keeps it beside the signed record."""
+        inputs = {
             "now": case.now,
             "proposed": proposed.model_dump(mode="json", by_alias=True),
-            "observations": [
-                item.model_dump(mode="json", by_alias=True, exclude_none=True) for item in case.observations
-            ],
-            "earlier": [item.model_dump(mode="json", by_alias=True, exclude_none=True) for item in case.earlier],
+            "observations": [orjson.Fragment(item.canonical_form) for item in case.observations],
+            "earlier": [orjson.Fragment(item.canonical_form) for item in case.earlier],
             "tranches": [vars(item) for item in case.tranches or ()],
             "revisions": ["0x" + item.dossier_hash().hex() for item in case.revisions],
             "signers": list(case.signers),
@@ -416,6 +414,7 @@ class Node:
             "rulesetHash": self.ruleset(),
             "digest": "0x" + digest.hex(),
         }
+        return orjson.dumps(inputs).decode()
 
     def check_clock(self, block: int, state: FilingOnChain, valid_until: int) -> None:
         """UnreachableError if the chain's own clock speaks against a window that this machine's clock allows.
@@ -542,7 +541,7 @@ class Node:
             software=f"filing-gate/{__version__}",
             sources=self._settings,
         )
-        document = canonical_bytes(build(case, about, decision))
+        document = document_bytes(case, about, decision)
         signature = self._made(sign_text, decision_message(hashlib.sha256(document).hexdigest()))
         return signed_envelope(document, self.address, signature)
 

@@ -42,7 +42,11 @@ class TrancheFacts:
 
 
 def query_for(dossier: Dossier) -> FilingQuery:
-    """What to ask the sources for this dossier."""
+    """What to ask the sources for this dossier; made once for each."""
+    return dossier.computed(_query)
+
+
+def _query(dossier: Dossier) -> FilingQuery:
     entity = dossier.filing_entity
     controllers = [Party(name=item.name, uscc=item.uscc) for item in dossier.control_chain if item.name or item.uscc]
     providers = [provider_party(item.id) for asset in dossier.assets for item in asset.cashflow.important_providers]

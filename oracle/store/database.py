@@ -295,11 +295,13 @@ class Database:
         kind: str,
         dossier_hash: str,
         decided_at: int,
-        inputs: dict[str, Any],
-        outcome: dict[str, Any],
+        inputs: str,
+        outcome: str,
         record: bytes | None = None,
     ) -> int:
         """Keep a decision with all it was made from, before anything is signed; returns its number.
+
+        `inputs` and `outcome` are JSON.
 
         `record` is the signed decision record (`oracle.rules.decision_record`).
         """
@@ -308,8 +310,8 @@ class Database:
             "kind": kind,
             "dossier_hash": dossier_hash,
             "decided_at": decided_at,
-            "inputs": json.dumps(inputs, ensure_ascii=False),
-            "outcome": json.dumps(outcome, ensure_ascii=False),
+            "inputs": inputs,
+            "outcome": outcome,
         }
 
         def both(connection: Connection) -> int:

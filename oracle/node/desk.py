@@ -32,6 +32,7 @@ from oracle.domain.life_record import RecordedEvent, recorded_reports
 from oracle.domain.names import filing_id, fold_name, fold_number
 from oracle.errors import FilingGateError
 from oracle.node.chain_view import Known
+from oracle.node.clerk import Clerk
 from oracle.node.preparing import Preparing
 from oracle.node.service import Answer, Node
 from oracle.rules.case import query_for
@@ -39,6 +40,7 @@ from oracle.rules.decision import decide_approval
 from oracle.store.approvals import Asked, Concluded, Newest, add_concluded, newest, sighting_rows
 from oracle.store.database import format_time
 from oracle.store.signing_guard import MARGIN_SECONDS
+from oracle.store.unfiled import filed_below, mark_filed
 
 __all__ = ["Desk", "Given"]
 
@@ -48,6 +50,8 @@ Value = TypeVar("Value")
 
 #: Requests taken together at most: the first of them waits for all.
 _MOST_TOGETHER = 64
+#: So long after the last request, records are filed in the evidence store.
+_QUIET_SECONDS = 0.5
 #: Contents of rows kept; a sighting is a few kilobytes.
 _MOST_KEPT = 8_192
 
@@ -118,6 +122,9 @@ class Desk:
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._preparing = Preparing(node)
+        self._last = 0.0
+        self._marked = False
+        self._clerk = Clerk(node.database, node.evidence, lambda: time.monotonic() - self._last < _QUIET_SECONDS)
         self._sightings: _Kept[tuple[int, ...]] = _Kept()
         self._observations: _Kept[Observation] = _Kept()
         self._events: _Kept[tuple[int, tuple[RecordedEvent, ...]]] = _Kept()
@@ -208,14 +215,26 @@ class Desk:
                     if adds:
                         claimed.add((item.asked.filing, item.asked.sequence))
         answers = {id(item): b"" for item in again}
+        self._last = time.monotonic()
         if done:
+            if not self._marked:
+                self._mark()
             rows_of = [item.row for item in done]
             moment = format_time(datetime.now(UTC))
             kept = node.database.write(lambda connection: add_concluded(connection, rows_of, moment))
             for item, (decision, answer) in zip(done, kept, strict=True):
                 answers[id(item.waiting)] = answer
                 item.tell(decision)
+            self._clerk.called()
         return answers
+
+    def _mark(self) -> None:
+        """Before the first record that is filed later, the database says up to which all are filed."""
+        with self._node.database.engine.connect() as connection:
+            known = filed_below(connection)
+        if known is None:
+            mark_filed(self._node.database, 0)
+        self._marked = True
 
     def _item(self, waiting: _Waiting) -> _Item | None:
         node, proposed = self._node, waiting.given.proposed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -253,7 +254,7 @@ def test_pages__of_decisions_and_filings__hold_every_row_once(node: ServedNode) 
     for index in range(5):
         outcome = {"approved": index % 2 == 0}
         request = database.add_request("t", "POST", "/v1/approvals", b"{}")
-        database.add_decision(request, "approval", "0x" + f"{index:064x}", 1_700_000_000 + index, {}, outcome)
+        database.add_decision(request, "approval", "0x" + f"{index:064x}", 1_700_000_000 + index, "{}", json.dumps(outcome))
     found, cursor = [], ""
     while True:
         page = call(node, "GET", f"/v1/decisions?limit=2{cursor}", node.key).json()

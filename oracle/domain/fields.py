@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from fractions import Fraction
+from functools import lru_cache
 from typing import Annotated, Any, Self, TypeVar
 
 import stdnum.cn.uscc
@@ -122,6 +123,7 @@ def _stdnum(module: Any, name: str, standard: str, length: int) -> Any:
     return AfterValidator(check)
 
 
+@lru_cache(maxsize=4_096)
 def is_uscc(text: str) -> bool:
     """Whether a text is a unified social credit code with a right check character (GB 32100-2015)."""
     return len(text) == 18 and bool(stdnum.cn.uscc.is_valid(text))
@@ -213,6 +215,7 @@ class Money(Frozen):
     ccy: Currency
 
 
+@lru_cache(maxsize=4_096)
 def exact(value: str) -> Fraction:
     """A `Dec` as an exact fraction."""
     return Fraction(value)

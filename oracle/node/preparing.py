@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from oracle.domain.names import filing_id, fold_number
 from oracle.errors import FilingGateError
 from oracle.node.service import Node
+from oracle.rules.case import query_for
 
 __all__ = ["Preparing"]
 
@@ -79,6 +80,7 @@ class Preparing:
         number = dossier.filing.filing_number if dossier is not None else None
         if dossier is None or number is None:
             return
+        query_for(dossier)
         filing = "0x" + filing_id(fold_number(number)).hex()
         if node.view.lacks(dossier, filing):
             node.view.load(dossier, filing)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from oracle.domain.dossier import Dossier
 from oracle.domain.fields import is_uscc
@@ -58,6 +58,7 @@ def _query(dossier: Dossier) -> FilingQuery:
     )
 
 
+@lru_cache(maxsize=1_024)
 def provider_party(ident: str) -> Party:
     """A cash-flow provider, whose id in the dossier is a code or a name."""
     return Party(uscc=ident) if is_uscc(ident) else Party(name=ident)

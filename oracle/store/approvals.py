@@ -95,6 +95,10 @@ FROM asked ORDER BY asked.place
 """
 
 
+#: The number is named for its index.
+_ROWS = "SELECT id, content FROM observations WHERE number = ? AND sighting = ? ORDER BY id"
+
+
 def newest(connection: Connection, asked: Sequence[Asked]) -> list[Newest]:
     """The newest rows for each, in one question."""
     if not asked:
@@ -110,9 +114,8 @@ def newest(connection: Connection, asked: Sequence[Asked]) -> list[Newest]:
 
 def sighting_rows(connection: Connection, number: str, sighting: str) -> list[tuple[int, str]]:
     """(id, content) of the observations of one sighting of a filing, in their order."""
-    table = tables.observations
-    query = select(table.c.id, table.c.content).where(table.c.number == number, table.c.sighting == sighting)
-    return [(int(row[0]), str(row[1])) for row in connection.execute(query.order_by(table.c.id))]
+    query = _ROWS if connection.dialect.name == "sqlite" else _ROWS.replace("?", "%s")
+    return [(int(row[0]), str(row[1])) for row in connection.exec_driver_sql(query, (number, sighting))]
 
 
 def add_concluded(connection: Connection, items: Sequence[Concluded], answered_at: str) -> list[tuple[int, bytes]]:

@@ -27,7 +27,6 @@ import argparse
 import asyncio
 import json
 import os
-import platform
 import shutil
 import socket
 import sqlite3
@@ -37,7 +36,6 @@ import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 import httpx2
@@ -47,6 +45,7 @@ from oracle.domain.filing import FilingQuery, Observation
 from oracle.domain.names import filing_id, fold_number
 from oracle.node.config import load_config
 from oracle.store.database import Database
+from scripts.bench_measure import NotReady, machine, machine_line, versions, versions_line
 from scripts.load import Place, postgres
 from tests.node.served_process import Ground, ground
 from tests.samples.dossier import ENTITY_NAME
@@ -73,15 +72,11 @@ class Round:
     errors: int
 
 
-class WrkMissing(Exception):
-    """wrk is not installed."""
-
-
 def wrk(url: str, bodies: Path, key: str | None, *, connections: int, seconds: int) -> Round:
     """Send the lines of a file for so many seconds, each once."""
     program = shutil.which("wrk")
     if program is None:
-        raise WrkMissing("wrk is missing: apt-get install -y wrk")
+        raise NotReady("wrk is missing: apt-get install -y wrk")
     command = [program, "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
     command += ["-s", str(ROOT / "scripts" / "bench_http.lua"), url, "--", str(bodies), "/v1/approvals"]
     done = subprocess.run([*command, *([key] if key else [])], capture_output=True, text=True, check=True)
@@ -249,8 +244,9 @@ def peer(name: str, folder: Path, bodies: Path, given: argparse.Namespace) -> tu
     return summary(rounds)
 
 
-def run(given: argparse.Namespace) -> int:
-    """Measure and write; 0 if nothing failed."""
+def measure(given: argparse.Namespace | None = None) -> dict[str, Any]:
+    """bench/results/http.json."""
+    given = given or options().parse_args([])
     wanted = given.only or list(SETUPS)
     result: dict[str, Any] = {}
     spread: dict[str, Any] = {}
@@ -267,24 +263,31 @@ def run(given: argparse.Namespace) -> int:
         for name, shown in (("app", "fastapi_validate_sign_commit"), ("hello", "uvicorn_hello")):
             peers[shown], spread[shown] = peer(name, folder, bodies, given)
     result["meta"] = {
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end",
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("fastapi", "uvicorn", "pydantic", "eth-account", "SQLAlchemy")}
-        | {"sqlite": sqlite3.sqlite_version},
+        "machine": machine(),
+        "versions": versions("fastapi", "uvicorn", "pydantic", "eth-account", "SQLAlchemy"),
+        "sqlite": sqlite3.sqlite_version,
         "rounds": given.rounds,
         "seconds": given.seconds,
         "connections": given.connections,
         "peers": peers,
         "spread": spread,
     }
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(f"wrote {given.out}")
-    return 1 if any(result[name]["errors"] for name in wanted) else 0
+    return result
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Runs the command line; returns the exit code."""
+def page(result: dict[str, Any]) -> str:
+    """The table of docs/benchmarks.md."""
+    meta = result["meta"]
+    rows = {name.replace("_", " "): result[name] for name in SETUPS if name in result}
+    rows |= {name.replace("_", " ") + " (peer)": found for name, found in meta["peers"].items()}
+    lines = ["| | per second | p99 ms | errors |", "|---|--:|--:|--:|"]
+    lines += [f"| {name} | {row['per_second']:,} | {row['p99_ms']:,} | {row['errors']} |" for name, row in rows.items()]
+    told = f"Median of {meta['rounds']} rounds of {meta['seconds']} s over {meta['connections']} connections."
+    return "\n".join([*lines, "", told, machine_line(meta["machine"]), versions_line(meta["versions"])])
+
+
+def options() -> argparse.ArgumentParser:
+    """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=1, help="of one round; its proposals are made before")
@@ -292,11 +295,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--only", action="append", choices=list(SETUPS))
     parser.add_argument("--out", type=Path, default=RESULT)
+    return parser
+
+
+def main() -> int:
+    """Runs the command line; returns the exit code."""
+    given = options().parse_args()
     try:
-        return run(parser.parse_args(arguments))
-    except WrkMissing as error:
+        result = measure(given)
+    except NotReady as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    given.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"wrote {given.out}")
+    return 1 if any(result[name]["errors"] for name in SETUPS if name in result) else 0
 
 
 if __name__ == "__main__":

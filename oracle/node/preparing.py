@@ -68,8 +68,8 @@ class Preparing:
 
     def _all(self) -> None:
         rows = self._node.database.dossiers_after(self._newest, _MOST)
-        for number, name in reversed(rows):
-            self._newest = max(self._newest, number)
+        for place, name in reversed(rows):
+            self._newest = max(self._newest, place)
             self._waiting.append(name)
         while self._waiting:
             self._one(self._waiting.popleft())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Insert, case, func, select
+from sqlalchemy import Connection, Engine, Insert, case, func, select, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from oracle.domain.dossier import Dossier, parse_dossier
@@ -197,12 +197,15 @@ class Database:
         self._dossiers.put(name, dossier)
         return dossier
 
-    def dossiers_after(self, request_id: int, limit: int) -> list[tuple[int, str]]:
-        """(number of the request, hash) of the dossiers handed in after a request, the newest first."""
-        table = tables.dossiers
-        query = select(table.c.request_id, table.c.hash).where(table.c.request_id > request_id)
+    def dossiers_after(self, place: int, limit: int) -> list[tuple[int, str]]:
+        """(place, hash) of the dossiers handed in after a place, the newest first; begin with place 0."""
+        # SQLite finds its own row number without a look at every row; a request's number is in no index.
+        column = "rowid" if self._engine.dialect.name == "sqlite" else "request_id"
+        query = text(
+            f"SELECT {column}, hash FROM dossiers WHERE {column} > :place ORDER BY {column} DESC LIMIT :most"  # noqa: S608 - two words of ours
+        )
         with self._engine.connect() as connection:
-            rows = connection.execute(query.order_by(table.c.request_id.desc()).limit(limit)).all()
+            rows = connection.execute(query, {"place": place, "most": limit}).all()
         return [(int(row[0]), str(row[1])) for row in rows]
 
     def entity_of(self, number: str) -> str | None:

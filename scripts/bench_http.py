@@ -181,7 +181,9 @@ def wait_until_idle(process: int, longest: float = 300) -> None:
             return
 
 
-def measured(base: Ground, name: str, given: argparse.Namespace, stack: ExitStack) -> tuple[dict[str, Any], dict[str, Any]]:
+def measured(
+    base: Ground, name: str, given: argparse.Namespace, stack: ExitStack
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """The rounds of one setup: medians, and what they are made of."""
     store, workers = SETUPS[name]
     database = None
@@ -205,7 +207,7 @@ def measured(base: Ground, name: str, given: argparse.Namespace, stack: ExitStac
             if turn:  # the first is to warm up
                 rounds.append(found)
                 cpu.append(round(found.per_second * seconds / used, 1))
-            print(name, "warm-up" if not turn else turn, found, flush=True)
+            print(name, turn if turn else "warm-up", found, flush=True)
     finally:
         proposals.close()
         place.served.stop()

@@ -74,11 +74,15 @@ class Frozen(BaseModel):
 
     def __copy__(self) -> Self:
         """A copy without what was computed of the original: `model_copy` changes fields of it."""
-        return self._without_computed(super().__copy__())
+        copied = super().__copy__()
+        copied._forget_computed()
+        return copied
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """As `__copy__`."""
-        return self._without_computed(super().__deepcopy__(memo))
+        copied = super().__deepcopy__(memo)
+        copied._forget_computed()
+        return copied
 
     def computed(self, make: Callable[[Self], Made]) -> Made:
         """What `make`, a function of a module, makes of this document; made once, as a document never changes."""
@@ -88,11 +92,9 @@ class Frozen(BaseModel):
         found: Made = self.__dict__[name]
         return found
 
-    @staticmethod
-    def _without_computed(copied: Self) -> Self:
-        for name in copied.__dict__.keys() - type(copied).model_fields.keys():
-            del copied.__dict__[name]
-        return copied
+    def _forget_computed(self) -> None:
+        for name in self.__dict__.keys() - type(self).model_fields.keys():
+            del self.__dict__[name]
 
 
 def _text(value: str) -> str:

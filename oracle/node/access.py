@@ -99,7 +99,9 @@ class Access:
         self._good: OrderedDict[bytes, tuple[float, Caller]] = OrderedDict()
 
     def _name(self, authorization: str) -> bytes:
-        return hashlib.blake2b(authorization.encode("utf-8", "surrogateescape"), key=self._salt, digest_size=32).digest()
+        return hashlib.blake2b(
+            authorization.encode("utf-8", "surrogateescape"), key=self._salt, digest_size=32
+        ).digest()
 
     def known(self, authorization: str | None) -> Caller | None:
         """Who sends this header, if the database said so a moment ago and the key has not run out; it is not asked."""

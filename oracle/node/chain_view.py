@@ -20,7 +20,6 @@ from eth_utils.address import to_checksum_address
 from oracle.chain.registry import FilingState, Registry
 from oracle.chain.rpc import chain_faults, raw_call
 from oracle.domain.dossier import Dossier
-from oracle.errors import UnreachableError
 from oracle.node.facts import tranche_facts
 from oracle.rules.case import TrancheFacts
 from oracle.rules.decision import FilingOnChain
@@ -58,7 +57,11 @@ class ChainView:
     """The view of one registry. Thread-safe; `known` asks nobody."""
 
     def __init__(
-        self, registry: Callable[[], Registry], chain_id: int, seconds: float, clock: Callable[[], float] = time.monotonic
+        self,
+        registry: Callable[[], Registry],
+        chain_id: int,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`registry` gives the registry on a connection; a view serves for `seconds` after it was brought up."""
         self._connect = registry

@@ -206,9 +206,7 @@ class Node:
         """Whether a sighting is young enough at `now` (seconds since 1970) to be answered from."""
         oldest = now - self.config.http.cache_seconds
         # What was seen after this moment was seen by a clock that has been set back: it is no fresh sighting.
-        return bool(seen) and all(
-            oldest < datetime.fromisoformat(item.fetched_at).timestamp() <= now for item in seen
-        )
+        return bool(seen) and all(oldest < datetime.fromisoformat(item.fetched_at).timestamp() <= now for item in seen)
 
     def _asked(self, source: Source, query: FilingQuery) -> list[Observation]:
         """What one source says now; that it was asked is counted and logged."""

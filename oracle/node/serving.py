@@ -53,7 +53,10 @@ def further_workers(config: Path, bound: socket.socket, count: int) -> Iterator[
     this process is told to stop: whoever supervises it starts all anew."""
     command = [sys.executable, "-m", "oracle", "serve", "--config", str(config), "--inherited", str(bound.fileno())]
     # What they wait for on their input never comes; its end tells them that this process is gone.
-    started = [subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=(bound.fileno(),)) for _ in range(count)]
+    started = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=(bound.fileno(),))  # noqa: S603 - this program
+        for _ in range(count)
+    ]
     ending = threading.Event()
 
     def watch(process: subprocess.Popen[bytes]) -> None:

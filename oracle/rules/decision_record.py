@@ -37,7 +37,17 @@ from oracle.rules.decision import Decision, FilingOnChain, decide_approval, deci
 from oracle.rules.policy import Policy
 from oracle.rules.table import RULESET_VERSION, ruleset_hash
 
-__all__ = ["SCHEMA", "Circumstances", "build", "decide", "document_bytes", "dossier_hashes", "read", "signed_envelope", "without_floats"]
+__all__ = [
+    "SCHEMA",
+    "Circumstances",
+    "build",
+    "decide",
+    "document_bytes",
+    "dossier_hashes",
+    "read",
+    "signed_envelope",
+    "without_floats",
+]
 
 SCHEMA = "decision/v1"
 

@@ -173,7 +173,7 @@ def _numbers(connection: Connection, table: Table, count: int) -> list[int]:
     if connection.dialect.name == "sqlite":
         last = int(connection.execute(_last(table)).scalar_one())
         return list(range(last + 1, last + count + 1))
-    query = text(f"SELECT nextval(pg_get_serial_sequence('{table.name}', 'id')) FROM generate_series(1, :count)")
+    query = text(f"SELECT nextval(pg_get_serial_sequence('{table.name}', 'id')) FROM generate_series(1, :count)")  # noqa: S608 - a table of ours
     return [int(number) for number in connection.execute(query, {"count": count}).scalars()]
 
 
@@ -194,4 +194,4 @@ class _Adding:
             return
         columns = ", ".join(f'"{column.name}"' for column in table.columns)
         marks = ", ".join(self._mark for _ in table.columns)
-        self._connection.exec_driver_sql(f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})', rows)
+        self._connection.exec_driver_sql(f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})', rows)  # noqa: S608 - names of ours

@@ -143,8 +143,8 @@ class Place:
         text = self.config.read_text(encoding="utf-8").replace("cache_seconds = 0", "cache_seconds = 3600")
         self.config.write_text(text.replace('auth = "none"\n', "").replace(*replaced), encoding="utf-8")
         self.key = str(self.command("api-key", "new", "--name", "load", "--scope", "issuer")["key"])
-        self._workers = workers
-        self.served: Served = base.serve(self.config, workers=workers)
+        self._arguments = ("--workers", str(workers))
+        self.served: Served = base.serve(self.config, *self._arguments)
         self._locate()
         self._sample = base.dossier()
         self._number = json.loads(self._sample)["filing"]["filingNumber"]
@@ -157,7 +157,7 @@ class Place:
     def start_again(self) -> None:
         """A new process on the same files."""
         self.config.with_suffix(".log").unlink()
-        self.served = self.base.serve(self.config, workers=self._workers)
+        self.served = self.base.serve(self.config, *self._arguments)
         self._locate()
 
     def command(self, *arguments: str) -> dict[str, Any]:

@@ -222,9 +222,9 @@ class Desk:
             rows_of = [item.row for item in done]
             moment = format_time(datetime.now(UTC))
             kept = node.database.write(lambda connection: add_concluded(connection, rows_of, moment))
-            for item, (decision, answer) in zip(done, kept, strict=True):
-                answers[id(item.waiting)] = answer
-                item.tell(decision)
+            for ended, (decision, answer) in zip(done, kept, strict=True):
+                answers[id(ended.waiting)] = answer
+                ended.tell(decision)
             self._clerk.called()
         return answers
 

@@ -112,6 +112,9 @@ def test_desk__everything_at_hand__signed_recorded_replayable_and_stored_as_answ
     assert again.content["signature"] == reply.content["signature"]
     assert again.content["decision"] != reply.content["decision"]
     caching.settle()
+    chain = node.node.config.chain
+    identity = {"operator": node.node.address, "chain": str(chain.id), "registry": chain.registry}
+    node.node.database.bind_to(identity)
     assert prove(node) == []
 
 

@@ -157,7 +157,7 @@ def test_desk__two_replicas_on_one_database__one_of_two_windows_is_signed(cachin
             other = approval.model_copy(update={"valid_until": approval.valid_until - 1})
             with ThreadPoolExecutor(2) as pool:
                 replies = list(pool.map(lambda pair: ask(*pair), [(node, approval), (second, other)]))
-            assert sorted(reply.status for reply in replies) == [200, 409]
+            assert sorted(reply.status for reply in replies) == [200, 409], replies
     finally:
         second.stop()
 
@@ -271,5 +271,7 @@ def test_clerk__a_record_not_filed_yet__is_no_fault_until_it_should_be_there(
     assert below > 0
     mark_filed(database, 0)
     with database.engine.connect() as connection:
-        assert filed_below(connection) == below  # it never goes back
+        again = filed_below(connection)
+    assert again is not None
+    assert again >= below  # it never goes back
     assert not Clerk(database, empty).file_some()

@@ -74,8 +74,12 @@ def test_dossier__kept_and_read__checked_against_its_hash(database: Database) ->
     other = dossier.canonical().replace(b"reviewer", b"rev1ewer")
     with unprotected(database, "dossiers") as connection:
         connection.execute(tables.dossiers.update().values(canonical=other))
+    # What is in memory was checked when it came; whoever reads it anew is told.
+    assert database.dossier(name) == dossier
+    again = Database(database.engine.url.render_as_string(hide_password=False))
     with pytest.raises(FilingGateError, match="no longer fits its hash"):
-        database.dossier(name)
+        again.dossier(name)
+    again.close()
 
 
 def test_sighting__newest_of_the_same_question__only_that(database: Database) -> None:

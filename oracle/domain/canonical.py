@@ -26,7 +26,8 @@ _MOST_CONTAINERS = 1_000_000
 
 def keccak256(data: bytes) -> bytes:
     """The 32-byte Keccak-256 digest that Ethereum uses (not NIST SHA3-256)."""
-    return bytes(keccak_256(data).digest())
+    digest: bytes = keccak_256(data).digest()
+    return digest
 
 
 def _prepared(value: Any, path: str) -> Any:

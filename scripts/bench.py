@@ -33,6 +33,7 @@ STEPS = {
     "sign": "scripts.bench_sign",
     "gas": "scripts.bench_gas",
     "audit": "scripts.bench_audit",
+    "http": "scripts.bench_http",
 }
 
 

@@ -132,6 +132,7 @@ class Place:
         *,
         filings: int = FILINGS,
         more: str = "[watch]\nenabled = false\n",
+        workers: int = 1,
         replaced: tuple[str, str] = ("", ""),
     ) -> None:
         self.base = base
@@ -142,7 +143,8 @@ class Place:
         text = self.config.read_text(encoding="utf-8").replace("cache_seconds = 0", "cache_seconds = 3600")
         self.config.write_text(text.replace('auth = "none"\n', "").replace(*replaced), encoding="utf-8")
         self.key = str(self.command("api-key", "new", "--name", "load", "--scope", "issuer")["key"])
-        self.served: Served = base.serve(self.config)
+        self._arguments = ("--workers", str(workers))
+        self.served: Served = base.serve(self.config, *self._arguments)
         self._locate()
         self._sample = base.dossier()
         self._number = json.loads(self._sample)["filing"]["filingNumber"]
@@ -155,7 +157,7 @@ class Place:
     def start_again(self) -> None:
         """A new process on the same files."""
         self.config.with_suffix(".log").unlink()
-        self.served = self.base.serve(self.config)
+        self.served = self.base.serve(self.config, *self._arguments)
         self._locate()
 
     def command(self, *arguments: str) -> dict[str, Any]:
@@ -169,14 +171,14 @@ class Place:
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
 
-    def _as(self, number: str) -> bytes:
+    def as_number(self, number: str) -> bytes:
         """The sample dossier under another number."""
         shown = json.dumps(self._number)[1:-1].encode()
         return self._sample.replace(shown, json.dumps(number)[1:-1].encode())
 
     def dossier(self) -> tuple[str, bytes]:
         """A dossier that nobody has."""
-        return "/v1/dossiers", self._as(f"国合函〔2026〕{uuid.uuid4().int % 10**12}号")
+        return "/v1/dossiers", self.as_number(f"国合函〔2026〕{uuid.uuid4().int % 10**12}号")
 
     def approval(self, turn: int) -> tuple[str, bytes]:
         """One of the approvals that every rule passes."""
@@ -190,7 +192,7 @@ class Place:
         """A body: the approval of a published filing for `window` seconds from now. The node has its dossier then."""
         registry = Registry(self.base.w3, self.base.deployment.registry)
         client = NodeClient(self.served.url, key=self.key)
-        dossier = parse_dossier(self._as(number), what="sample")
+        dossier = parse_dossier(self.as_number(number), what="sample")
         hashes = agreed_record([client], dossier, 1)
         approval = new_approval(registry, 31337, dossier, hashes, now=int(time.time()), window_seconds=window)
         return json.dumps({"approval": approval.model_dump(mode="json", by_alias=True)}).encode()

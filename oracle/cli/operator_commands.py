@@ -188,7 +188,15 @@ def take_over(old: Path, config: Path, as_json: bool) -> None:
 
 @click.command()
 @config_option
-def serve(config: Path) -> None:
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 32),
+    default=1,
+    show_default=True,
+    help="Processes that answer requests; they share the address, the database and the key. One of them watches.",
+)
+@click.option("--inherited", type=int, hidden=True, help="A listening socket, from the process that started this one.")
+def serve(config: Path, workers: int, inherited: int | None) -> None:
     """Run the node: HTTP API on the configured address, until it is stopped.
 
     SIGTERM and SIGINT let requests in flight finish (`[http] shutdown_seconds`), stop the jobs and exit 0.
@@ -197,13 +205,18 @@ def serve(config: Path) -> None:
     from oracle.node.http_api import create_app
     from oracle.node.logs import configure_logs
     from oracle.node.service import open_node
-    from oracle.node.serving import listening, serve_until_stopped
+    from oracle.node.serving import further_workers, inherited_socket, listening, serve_until_stopped
     from oracle.node.startup import check_start
     from oracle.watch.durable import watching
 
     settings = load_config(config)
     configure_logs(settings)
     node = open_node(settings)
+    if inherited is not None:
+        with inherited_socket(inherited) as bound:
+            serve_until_stopped(create_app(node), bound, settings.http.shutdown_seconds)
+        node.database.close()
+        return
     warnings = check_start(node)
     with listening(settings.http.host, settings.http.port, where=str(config)) as bound:
         port = bound.getsockname()[1]
@@ -211,7 +224,7 @@ def serve(config: Path) -> None:
             progress(line)
         progress(f"{settings.name} {node.address} serves http://{settings.http.host}:{port}")
         progress(f"for registry {settings.chain.registry} on chain {settings.chain.id}")
-        with watching(node):
+        with further_workers(config, bound, workers - 1), watching(node):
             serve_until_stopped(create_app(node), bound, settings.http.shutdown_seconds)
     node.database.close()
 

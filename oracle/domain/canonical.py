@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import orjson
 import rfc8785
 from sha3 import keccak_256
 
@@ -19,6 +20,10 @@ __all__ = ["MAX_SAFE_INTEGER", "canonical_bytes", "canonical_hash", "keccak256",
 MAX_SAFE_INTEGER = 2**53 - 1
 
 
+#: A value that holds itself would be walked for ever.
+_MOST_CONTAINERS = 1_000_000
+
+
 def keccak256(data: bytes) -> bytes:
     """The 32-byte Keccak-256 digest that Ethereum uses (not NIST SHA3-256)."""
     digest: bytes = keccak_256(data).digest()
@@ -26,6 +31,8 @@ def keccak256(data: bytes) -> bytes:
 
 
 def _prepared(value: Any, path: str) -> Any:
+    if isinstance(value, orjson.Fragment):
+        return orjson.loads(value.contents)
     if isinstance(value, float):
         raise InputError(
             "a float cannot be hashed exactly",
@@ -41,11 +48,43 @@ def _prepared(value: Any, path: str) -> Any:
     return value
 
 
+def _plain(value: Any) -> bool:
+    """Whether orjson writes the value as RFC 8785 does: keys that sort alike as UTF-8 and as UTF-16, and nothing
+    but texts, true, false, null and integers that need no string."""
+    waiting, left = [value], _MOST_CONTAINERS
+    while waiting:
+        item = waiting.pop()
+        kind = type(item)
+        if kind is str or item is None or kind is bool or kind is orjson.Fragment:
+            continue
+        if kind is dict:
+            for key in item:
+                if type(key) is not str or not (key.isascii() or max(key) < "\ud800"):
+                    return False
+            waiting += item.values()
+            left -= 1
+        elif kind is list or kind is tuple:
+            waiting += item
+            left -= 1
+        elif kind is not int or not -MAX_SAFE_INTEGER <= item <= MAX_SAFE_INTEGER:
+            return False
+        if left < 0:
+            return False
+    return True
+
+
 def canonical_bytes(value: Any) -> bytes:
     """RFC 8785 bytes of a JSON-ready value. Integers beyond 2^53 - 1 become strings.
 
+    Parts that are canonical already may stand in it as `orjson.Fragment`.
+
     Raises InputError for a float (with its path) and for what JSON cannot carry.
     """
+    if _plain(value):
+        try:
+            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        except orjson.JSONEncodeError:
+            pass  # a lone surrogate, or nested too deeply: told below
     try:
         return rfc8785.dumps(_prepared(value, ""))
     except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:

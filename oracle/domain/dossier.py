@@ -12,6 +12,7 @@ import tomllib
 from collections import Counter
 from datetime import date, datetime, time
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, ValidationError, model_validator
@@ -635,13 +636,23 @@ class Dossier(Frozen):
             raise ValueError("\n".join(problems))
         return self
 
+    @cached_property
+    def canonical_form(self) -> bytes:
+        """See `canonical`; computed once."""
+        return canonical_bytes(self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True))
+
+    @cached_property
+    def hash_of_form(self) -> bytes:
+        """See `dossier_hash`; computed once."""
+        return keccak256(self.canonical_form)
+
     def canonical(self) -> bytes:
         """RFC 8785 bytes of every field that is set (None counts as not set)."""
-        return canonical_bytes(self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True))
+        return self.canonical_form
 
     def dossier_hash(self) -> bytes:
         """keccak256 of `canonical()`: `dossierHash` on chain."""
-        return keccak256(self.canonical())
+        return self.hash_of_form
 
 
 def _references(dossier: Dossier) -> list[tuple[str, str]]:

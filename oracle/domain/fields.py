@@ -7,9 +7,11 @@ ISO 4217-like currency codes. Amounts of money are decimal strings, token amount
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from fractions import Fraction
-from typing import Annotated, Any
+from functools import lru_cache
+from typing import Annotated, Any, Self, TypeVar
 
 import stdnum.cn.uscc
 import stdnum.exceptions
@@ -52,6 +54,8 @@ __all__ = [
 ]
 
 
+Made = TypeVar("Made")
+
 #: A text that begins with this is waiting for its value (`domain.template`) and is refused.
 FILL_MARK = "<FILL"
 
@@ -67,6 +71,30 @@ class Frozen(BaseModel):
         validate_by_name=True,
         validate_by_alias=True,
     )
+
+    def __copy__(self) -> Self:
+        """A copy without what was computed of the original: `model_copy` changes fields of it."""
+        copied = super().__copy__()
+        copied._forget_computed()
+        return copied
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """As `__copy__`."""
+        copied = super().__deepcopy__(memo)
+        copied._forget_computed()
+        return copied
+
+    def computed(self, make: Callable[[Self], Made]) -> Made:
+        """What `make`, a function of a module, makes of this document; made once, as a document never changes."""
+        name = f"{make.__module__}.{make.__qualname__}"
+        if name not in self.__dict__:
+            self.__dict__[name] = make(self)
+        found: Made = self.__dict__[name]
+        return found
+
+    def _forget_computed(self) -> None:
+        for name in self.__dict__.keys() - type(self).model_fields.keys():
+            del self.__dict__[name]
 
 
 def _text(value: str) -> str:
@@ -97,6 +125,7 @@ def _stdnum(module: Any, name: str, standard: str, length: int) -> Any:
     return AfterValidator(check)
 
 
+@lru_cache(maxsize=4_096)
 def is_uscc(text: str) -> bool:
     """Whether a text is a unified social credit code with a right check character (GB 32100-2015)."""
     return len(text) == 18 and bool(stdnum.cn.uscc.is_valid(text))
@@ -188,6 +217,7 @@ class Money(Frozen):
     ccy: Currency
 
 
+@lru_cache(maxsize=4_096)
 def exact(value: str) -> Fraction:
     """A `Dec` as an exact fraction."""
     return Fraction(value)

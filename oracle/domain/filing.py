@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 from typing import Literal
 
 from pydantic import Field
 
-from oracle.domain.canonical import canonical_hash
+from oracle.domain.canonical import canonical_bytes, canonical_hash
 from oracle.domain.fields import Frozen, Money, Text, Timestamp, Uint, Uscc
 from oracle.domain.lifecycle import LifeCycle
 
@@ -59,9 +60,14 @@ class FilingRecord(Frozen):
     amount: Money | None = None
     valid_until: date | None = None
 
+    @cached_property
+    def hash_of_form(self) -> bytes:
+        """See `record_hash`; computed once."""
+        return canonical_hash(self.model_dump(mode="json", by_alias=True, exclude_none=True))
+
     def record_hash(self) -> bytes:
         """keccak256 of the record's canonical form: `recordHash` on chain."""
-        return canonical_hash(self.model_dump(mode="json", by_alias=True, exclude_none=True))
+        return self.hash_of_form
 
 
 class ObservationKind(StrEnum):
@@ -128,3 +134,8 @@ class Observation(Frozen):
     party: Party | None = None
     matched_by: Literal["USCC", "NAME"] | None = None
     list_version: Text | None = None
+
+    @cached_property
+    def canonical_form(self) -> bytes:
+        """RFC 8785 bytes of every field that has a value, computed once."""
+        return canonical_bytes(self.model_dump(mode="json", by_alias=True, exclude_none=True))

@@ -7,6 +7,7 @@ comparison are folded and then compared exactly; nothing is ever matched fuzzily
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from oracle.domain.canonical import keccak256
 from oracle.domain.normal_form import nfkc, without_blanks
@@ -29,6 +30,11 @@ _IN_NAMES = _brackets("(", ")")
 _IN_NUMBERS = _brackets("〔", "〕")
 
 
+@lru_cache(maxsize=1_024)
+def _folded(text: str, in_names: bool) -> str:
+    return _fold(text, _IN_NAMES if in_names else _IN_NUMBERS)
+
+
 def _fold(text: str, brackets: dict[int, str]) -> str:
     # A removed blank can bring an accent beside a letter: composed once more, so that folding twice changes nothing.
     return nfkc(without_blanks(nfkc(text)).translate(brackets))
@@ -36,12 +42,12 @@ def _fold(text: str, brackets: dict[int, str]) -> str:
 
 def fold_name(name: str) -> str:
     """A company name after NFKC, with all brackets as ( ), without any blank. Case is kept."""
-    return _fold(name, _IN_NAMES)
+    return _folded(name, True)
 
 
 def fold_number(number: str) -> str:
     """A filing number after NFKC, with all brackets as 〔 〕, without any blank."""
-    return _fold(number, _IN_NUMBERS)
+    return _folded(number, False)
 
 
 def parse_number(number: str, pattern: str = DEFAULT_NUMBER_PATTERN) -> str:

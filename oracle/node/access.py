@@ -1,20 +1,28 @@
 """Who may call what. The table below is the only place that says so; what it does not name, only an operator may call.
 
-Keys come as `Authorization: Bearer fgk_…` (RFC 6750). They are held against the database at every call, so a revoked
-key is refused from the next call on, at every replica.
+Keys come as `Authorization: Bearer fgk_…` (RFC 6750). They are held against the database; one that was found good is
+believed for `KEY_SECONDS`, so a revoked key is refused everywhere after that time at the latest.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
+import secrets
 import time
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from oracle.node.config import HttpConfig
 from oracle.store.api_keys import ApiKey, ApiKeys, Scope
 
-__all__ = ["ACCESS", "PUBLIC_TREES", "Access", "Caller", "UnauthenticatedError", "scopes_for"]
+__all__ = ["ACCESS", "KEY_SECONDS", "PUBLIC_TREES", "Access", "Caller", "UnauthenticatedError", "scopes_for"]
+
+#: How long a key that the database knew as good is believed without asking again.
+KEY_SECONDS = 1.0
+#: Good keys remembered.
+_MOST_KEYS = 1_000
 
 _ANYBODY: frozenset[Scope] = frozenset(Scope)
 _READS = frozenset({Scope.AUDITOR, Scope.OPERATOR})
@@ -83,9 +91,28 @@ def scopes_for(method: str, path: str) -> frozenset[Scope] | None:
 class Access:
     """Tells who calls, and whether that is enough."""
 
-    def __init__(self, config: HttpConfig, keys: ApiKeys) -> None:
+    def __init__(self, config: HttpConfig, keys: ApiKeys, clock: Callable[[], float] = time.monotonic) -> None:
         self._config = config
         self._keys = keys
+        self._clock = clock
+        # By a hash keyed anew in each process: the keys themselves do not stay in memory.
+        self._salt = secrets.token_bytes(32)
+        self._good: OrderedDict[bytes, tuple[float, Caller]] = OrderedDict()
+
+    def _name(self, authorization: str) -> bytes:
+        return hashlib.blake2b(
+            authorization.encode("utf-8", "surrogateescape"), key=self._salt, digest_size=32
+        ).digest()
+
+    def known(self, authorization: str | None) -> Caller | None:
+        """Who sends this header, if the database said so a moment ago and the key has not run out; it is not asked."""
+        if authorization is None or self._config.auth == "none":
+            return None
+        found = self._good.get(self._name(authorization))
+        if found is None or self._clock() - found[0] >= KEY_SECONDS:
+            return None
+        caller = found[1]
+        return caller if caller.key is not None and caller.key.good(int(time.time())) else None
 
     def needed(self, method: str, path: str) -> frozenset[Scope] | None:
         """As `scopes_for`, with what the configuration opens."""
@@ -99,8 +126,13 @@ class Access:
             return Caller(None, frozenset(Scope))
         if authorization is None:
             raise UnauthenticatedError("an API key is needed")
+        asked = self._clock()
         shape = _BEARER.fullmatch(authorization)
         found = self._keys.find(shape[1], int(time.time())) if shape else None
         if found is None:
             raise UnauthenticatedError("the API key is unknown, expired or revoked")
-        return Caller(found, found.scopes)
+        caller = Caller(found, found.scopes)
+        self._good[self._name(authorization)] = (asked, caller)
+        if len(self._good) > _MOST_KEYS:
+            self._good.popitem(last=False)
+        return caller

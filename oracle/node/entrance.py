@@ -142,7 +142,10 @@ class Gate:
             allowance = self._limits.of_stranger(address, time.monotonic())
         else:
             try:
-                caller = await run_in_threadpool(self._access.caller, headers.get("authorization"))
+                authorization = headers.get("authorization")
+                caller = self._access.known(authorization)
+                if caller is None:
+                    caller = await run_in_threadpool(self._access.caller, authorization)
                 scope["state"]["caller"] = caller
                 allowance = self._limits.of_caller(caller, address, time.monotonic())
                 if not caller.scopes & needed:

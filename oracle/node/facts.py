@@ -34,8 +34,11 @@ def planned_facts(
     return tranche_facts(dossier, registries, config.chain.id)
 
 
-def tranche_facts(dossier: Dossier, registries: Mapping[int, Registry], own: int) -> tuple[TrancheFacts, ...]:
-    """The planned tranches as their chains have them, by the registry of each chain that could be reached.
+def tranche_facts(
+    dossier: Dossier, registries: Mapping[int, Registry], own: int, block: int | None = None
+) -> tuple[TrancheFacts, ...]:
+    """The planned tranches as their chains have them, by the registry of each chain that could be reached; what is
+    issued as of a block, the newest if it is None.
 
     A tranche whose chain is not among them, or whose address holds no code, is left out: without it neither PLAN-1 nor
     PLAN-2 passes. UnreachableError if the node's `own` chain can't be read; another one counts as not read.
@@ -47,7 +50,7 @@ def tranche_facts(dossier: Dossier, registries: Mapping[int, Registry], own: int
         if chain not in registries:
             continue
         try:
-            facts = _facts(item, registries[chain], plan.base_units(item.max_units))
+            facts = _facts(item, registries[chain], plan.base_units(item.max_units), block)
         except (RefusedError, UnreachableError):
             if chain == own:
                 raise
@@ -57,7 +60,7 @@ def tranche_facts(dossier: Dossier, registries: Mapping[int, Registry], own: int
     return tuple(found)
 
 
-def _facts(item: PlannedTranche, registry: Registry, cap: int) -> TrancheFacts | None:
+def _facts(item: PlannedTranche, registry: Registry, cap: int, block: int | None) -> TrancheFacts | None:
     with chain_faults(str(getattr(registry.w3.provider, "endpoint_uri", ""))):
         code = bytes(registry.w3.eth.get_code(to_checksum_address(item.contract)))
     if not code:
@@ -67,7 +70,7 @@ def _facts(item: PlannedTranche, registry: Registry, cap: int) -> TrancheFacts |
         chain=item.chain,
         contract=item.contract,
         cap=cap,
-        issued=registry.tranche_state(item.contract).issued,
+        issued=registry.tranche_state(item.contract, block).issued,
         decimals=token.decimals(),
         registry=_registry_of(token),
         own_registry=registry.address,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 from starlette.responses import Response
 
 from oracle.errors import FilingGateError, InputError, UnreachableError
@@ -41,6 +42,10 @@ class Result:
     def data(self, request_id: str) -> bytes:
         """The content as it is stored and sent; a problem names the request."""
         content = {**self.content, "requestId": request_id} if self.media == PROBLEM else self.content
+        try:
+            return orjson.dumps(content)
+        except orjson.JSONEncodeError:
+            pass  # an integer beyond 64 bits, or a lone surrogate
         # A lone surrogate that a caller sent as an escape, and that an error names, has no UTF-8.
         return json.dumps(content, ensure_ascii=False).encode("utf-8", "backslashreplace")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 from sqlalchemy.exc import IntegrityError
 
 from oracle import __version__
@@ -19,13 +20,13 @@ from oracle.chain.registry import FilingState, Registry
 from oracle.chain.rpc import connect, raw_call
 from oracle.chain.sender import Sender
 from oracle.domain.approval import FilingApproval, FilingUpdate, OnChainStatus, OperatorSignature
-from oracle.domain.canonical import canonical_bytes
 from oracle.domain.dossier import Dossier
 from oracle.domain.filing import FilingQuery, Observation, ObservationKind
 from oracle.domain.names import filing_id, fold_number, parse_number
 from oracle.errors import FilingGateError, InputError, UnreachableError
 from oracle.evidence.manifest import manifest_of
 from oracle.evidence.store import EvidenceStore
+from oracle.node.chain_view import ChainView
 from oracle.node.condition import Condition
 from oracle.node.config import (
     ChainConfig,
@@ -48,13 +49,13 @@ from oracle.node.metrics import Metrics
 from oracle.node.node_collector import NodeCollector
 from oracle.node.published_log import PublishedLog, open_log
 from oracle.node.readiness import clock_fault
-from oracle.rules.case import Case, query_for, standing_from
+from oracle.rules.case import Case, TrancheFacts, query_for, standing_from
 from oracle.rules.decision import CLOCK_SKEW_SECONDS, Decision, FilingOnChain, decide_approval, decide_update
-from oracle.rules.decision_record import Circumstances, build, signed_envelope, without_floats
+from oracle.rules.decision_record import Circumstances, document_bytes, signed_envelope, without_floats
 from oracle.rules.table import RULESET_VERSION, ruleset_hash
 from oracle.signing.content import Trial, sign_document, sign_text, try_signer
 from oracle.signing.eip712 import Domain, approval_digest, update_digest
-from oracle.signing.keys import Signer
+from oracle.signing.keys import KeySigner, Signer
 from oracle.signing.personal_message import decision_message
 from oracle.signing.recovery import recover
 from oracle.sources import Source
@@ -82,6 +83,9 @@ __all__ = [
 ]
 
 LOG = logging.getLogger("filing_gate.node")
+
+#: A view of the chain that was brought up to the newest block so many seconds ago is as good as a new one.
+CHAIN_SECONDS = 1.0
 
 #: A dossier with more predecessors than this is not followed to its beginning, and so CHG-1 does not pass.
 MAX_REVISIONS = 100
@@ -127,12 +131,15 @@ class Node:
         self._authority = authority
         self.log = log
         self._domain = Domain(config.chain.id, config.chain.registry)
+        self._settings = source_settings(config)
         self.metrics = Metrics()
         evidence.wrote = self.metrics.wrote
         self.connections = Connections(self.metrics.rpc)
         #: Who brings on chain what this node may, None without [relay].
         self.relay = relay
         self.guard = SigningGuard(database.engine)
+        seconds = min(CHAIN_SECONDS, config.http.cache_seconds)
+        self.view = ChainView(self.registry, config.chain.id, seconds)
         self.duties = Duties(config, database, self.registry, signer, relay, self.metrics.signed, self.connections)
         self.condition = Condition(
             lambda: self.config, database, self.registry, signer, relay.address if relay is not None else None
@@ -145,6 +152,16 @@ class Node:
     def address(self) -> str:
         """The operator's address."""
         return self._signer.address
+
+    @property
+    def signs_here(self) -> bool:
+        """Whether a signature is made in this process, so that none can be anywhere that this process did not put."""
+        return isinstance(self._signer, KeySigner)
+
+    @property
+    def stamps(self) -> bool:
+        """Whether a time stamp is put on what a decision rests on."""
+        return self._authority is not None
 
     def registry(self) -> Registry:
         """The registry, on a connection to the configured chain."""
@@ -176,16 +193,22 @@ class Node:
 
     def observe(self, query: FilingQuery, *, fresh: bool = False) -> list[Observation]:
         """What all sources say, from the store if young enough, else asked now and stored before it is returned."""
-        # A kept sighting may be of a question about the filing alone, and say nothing of the parties.
-        known = [] if fresh or (query.parties and self._screens) else self.database.last_sighting(query)
-        now = time.time()
-        times = [datetime.fromisoformat(item.fetched_at).timestamp() for item in known]
-        # What was seen after this moment was seen by a clock that has been set back: it is no fresh sighting.
-        if known and all(now - self.config.http.cache_seconds < moment <= now for moment in times):
+        known = [] if fresh or self.asks_parties(query) else self.database.last_sighting(query)
+        if self.is_fresh(known, time.time()):
             return known
         seen = [item for source in self._sources for item in self._asked(source, query)]
         self.database.add_sighting(query, seen)
         return seen
+
+    def asks_parties(self, query: FilingQuery) -> bool:
+        """Whether lists are to be asked for others than the filing entity, of whom a kept sighting may say nothing."""
+        return bool(query.parties) and self._screens
+
+    def is_fresh(self, seen: Sequence[Observation], now: float) -> bool:
+        """Whether a sighting is young enough at `now` (seconds since 1970) to be answered from."""
+        oldest = now - self.config.http.cache_seconds
+        # What was seen after this moment was seen by a clock that has been set back: it is no fresh sighting.
+        return bool(seen) and all(oldest < datetime.fromisoformat(item.fetched_at).timestamp() <= now for item in seen)
 
     def _asked(self, source: Source, query: FilingQuery) -> list[Observation]:
         """What one source says now; that it was asked is counted and logged."""
@@ -209,18 +232,11 @@ class Node:
         query = query_for(dossier)
         earlier = self.database.earlier_publications(fold_number(query.number)) if query.number else []
         observations = self.observe(query, fresh=fresh)
-        case = Case(
-            dossier=dossier,
-            policy=self.config.policy,
-            now=int(time.time()) if now is None else now,
-            observations=tuple(observations),
-            earlier=tuple(earlier),
-            tranches=planned_facts(dossier, self.config, chain, self.connections.registry)
-            if chain is not None
-            else None,
-            revisions=self._revisions(dossier),
-            signers=(self.config.name, self.address),
-        )
+        tranches = None
+        if chain is not None:
+            tranches = planned_facts(dossier, self.config, chain, self.connections.registry)
+        moment = int(time.time()) if now is None else now
+        case = self.case_of(dossier, moment, tuple(observations), tuple(earlier), tranches)
         if chain is None or case.number is None:
             return case
         known = self.duties.facts(case.number, chain, case.now)
@@ -228,6 +244,26 @@ class Node:
         self.duties.observed(case, trusted=trusted)
         known = self.duties.facts(case.number, chain, case.now) if trusted else known
         return replace(case, approved=known.approved, recorded=known.recorded, state=known.state)
+
+    def case_of(
+        self,
+        dossier: Dossier,
+        now: int,
+        observations: tuple[Observation, ...],
+        earlier: tuple[Observation, ...],
+        tranches: tuple[TrancheFacts, ...] | None,
+    ) -> Case:
+        """The case of a dossier from what was read elsewhere, without what the node's record says of the filing."""
+        return Case(
+            dossier=dossier,
+            policy=self.config.policy,
+            now=now,
+            observations=observations,
+            earlier=earlier,
+            tranches=tranches,
+            revisions=self._revisions(dossier),
+            signers=(self.config.name, self.address),
+        )
 
     def alerts(self) -> list[dict[str, Any]]:
         """What a person should look at: keys filing (number; None for the node), kind, severity, since, text."""
@@ -276,8 +312,12 @@ class Node:
         self._stamp(case)
         state = self._state(registry, proposed.filing)
         decision = decide_approval(case, self.config.chain.id, state, proposed)
-        digest = approval_digest(self._domain, proposed)
+        digest = self.digest_of(proposed)
         return self._conclude(request_id, "approval", case, registry, state, proposed, decision, digest)
+
+    def digest_of(self, proposed: FilingApproval) -> bytes:
+        """The EIP-712 digest of an approval for this node's registry, 32 bytes."""
+        return approval_digest(self._domain, proposed)
 
     def update(self, request_id: int, dossier_hash: str, proposed: FilingUpdate) -> Answer:
         """Decide on a proposed update (renew, resume, revoke, complete). Errors as `approve`."""
@@ -328,13 +368,38 @@ class Node:
         decision: Decision,
         digest: bytes,
     ) -> Answer:
+        inputs = self.inputs_of(case, state, proposed, digest)
+        dossier_hash = "0x" + case.dossier.dossier_hash().hex()
+        record = self.signed_record(kind, case, state, proposed, decision, digest)
+        for dossier in (case.dossier, *case.revisions):
+            self.evidence.put(dossier.canonical())
+        self.evidence.put(record)
+        decision_id = self.database.add_decision(
+            request_id, kind, dossier_hash, case.now, inputs, decision.canonical.decode(), record
+        )
+        self.tell_decided(kind, case, proposed, decision, decision_id)
+        if not decision.approved:
+            return Answer(decision, "0x" + digest.hex(), None, decision_id)
+        if isinstance(proposed, FilingApproval) or proposed.status == OnChainStatus.APPROVED:
+            self.check_clock(registry.block_time(), state, proposed.valid_until)
+            try:
+                self._claim(registry, state, dossier_hash, proposed, digest)
+            except GuardRefusedError as refusal:
+                self.metrics.guarded()
+                return Answer(decision, "0x" + digest.hex(), None, decision_id, refusal)
+        signature = self._signature(decision_id, proposed, digest)
+        self.metrics.signed(kind)
+        return Answer(decision, "0x" + digest.hex(), signature, decision_id)
+
+    def inputs_of(
+        self, case: Case, state: FilingOnChain, proposed: FilingApproval | FilingUpdate, digest: bytes
+    ) -> str:
+        """JSON of what a decision is made from, as the table of decisions keeps it beside the signed record."""
         inputs = {
             "now": case.now,
             "proposed": proposed.model_dump(mode="json", by_alias=True),
-            "observations": [
-                item.model_dump(mode="json", by_alias=True, exclude_none=True) for item in case.observations
-            ],
-            "earlier": [item.model_dump(mode="json", by_alias=True, exclude_none=True) for item in case.earlier],
+            "observations": [orjson.Fragment(item.canonical_form) for item in case.observations],
+            "earlier": [orjson.Fragment(item.canonical_form) for item in case.earlier],
             "tranches": [vars(item) for item in case.tranches or ()],
             "revisions": ["0x" + item.dossier_hash().hex() for item in case.revisions],
             "signers": list(case.signers),
@@ -349,46 +414,17 @@ class Node:
             "rulesetHash": self.ruleset(),
             "digest": "0x" + digest.hex(),
         }
-        dossier_hash = "0x" + case.dossier.dossier_hash().hex()
-        record = self._record(kind, case, state, proposed, decision, digest)
-        decision_id = self.database.add_decision(
-            request_id, kind, dossier_hash, case.now, inputs, decision.as_json(), record
-        )
-        failed = [finding.rule for finding in decision.verdicts.not_passed]
-        self.metrics.decided(kind, decision.approved, failed)
-        LOG.info(
-            "decided",
-            extra={
-                "kind": kind,
-                "filing": case.number,
-                "sequence": proposed.sequence,
-                "decision": decision_id,
-                "approved": decision.approved,
-                "not_passed": failed,
-                "differences": [item.field for item in decision.differences],
-            },
-        )
-        if not decision.approved:
-            return Answer(decision, "0x" + digest.hex(), None, decision_id)
-        if isinstance(proposed, FilingApproval) or proposed.status == OnChainStatus.APPROVED:
-            self._check_clock(registry, state, proposed.valid_until)
-            try:
-                self._claim(registry, state, dossier_hash, proposed, digest)
-            except GuardRefusedError as refusal:
-                self.metrics.guarded()
-                return Answer(decision, "0x" + digest.hex(), None, decision_id, refusal)
-        signature = self._signature(decision_id, proposed, digest)
-        self.metrics.signed(kind)
-        return Answer(decision, "0x" + digest.hex(), signature, decision_id)
+        return orjson.dumps(inputs).decode()
 
-    def _check_clock(self, registry: Registry, state: FilingOnChain, valid_until: int) -> None:
+    def check_clock(self, block: int, state: FilingOnChain, valid_until: int) -> None:
         """UnreachableError if the chain's own clock speaks against a window that this machine's clock allows.
 
         Rules and windows are held to this machine's clock; where it is off, nothing that lets mint is signed. A chain
         whose head is not watched (`readiness.head_seconds` 0, as on development chains, which make blocks on demand
-        and whose clock is moved at will) only refuses windows that are over by its own clock.
+        and whose clock is moved at will) only refuses windows that are over by its own clock. `block` is the newest
+        block's time.
         """
-        block, limits = registry.block_time(), self.config.readiness
+        limits = self.config.readiness
         slack = max(limits.clock_seconds, CLOCK_SKEW_SECONDS)
         allowed = limits.model_copy(update={"clock_seconds": slack})
         watched = limits.head_limit(self.config.chain.id) > 0
@@ -402,6 +438,13 @@ class Node:
                 f"nothing is signed: {wrong}", where="[readiness]", remedy="compare this machine's clock with the chain"
             )
 
+    @staticmethod
+    def claimed_request(dossier_hash: str, proposed: FilingApproval | FilingUpdate) -> str:
+        """The request that proposes this, as the signature guard keeps it."""
+        document = proposed.model_dump(mode="json", by_alias=True)
+        approval = isinstance(proposed, FilingApproval)
+        return json.dumps({"approval": document} if approval else {"dossierHash": dossier_hash, "update": document})
+
     def _claim(
         self,
         registry: Registry,
@@ -411,15 +454,12 @@ class Node:
         digest: bytes,
     ) -> None:
         """Nothing that lets mint is signed unless the guard has it. GuardRefusedError if it has another."""
-        document = proposed.model_dump(mode="json", by_alias=True)
-        approval = isinstance(proposed, FilingApproval)
-        request = {"approval": document} if approval else {"dossierHash": dossier_hash, "update": document}
         self.guard.claim(
             proposed.filing,
             proposed.sequence,
             "0x" + digest.hex(),
             proposed.valid_until,
-            json.dumps(request),
+            self.claimed_request(dossier_hash, proposed),
             min(int(time.time()), registry.block_time()),
             longest=CLOCK_SKEW_SECONDS + state.max_validity,
         )
@@ -428,7 +468,7 @@ class Node:
         """The signature over a proposal, stored before it is returned; the one given before, if there is one."""
         kept = self.database.signature("0x" + digest.hex())
         if kept is None:
-            made = "0x" + self._made(sign_document, self._domain, proposed).hex()
+            made = self.made_over(proposed)
             when = format_time(datetime.now(UTC))
             try:
                 self.database.add_signature(
@@ -442,6 +482,11 @@ class Node:
         signature = made if kept is None else kept.signature
         return OperatorSignature(operator=self.address, signature=signature)
 
+    def made_over(self, proposed: FilingApproval | FilingUpdate) -> str:
+        """This node's signature over a proposal, 0x-hex. Whoever calls this has stored, or stores before anything
+        leaves the process, that it was made. Errors as `_made`."""
+        return "0x" + self._made(sign_document, self._domain, proposed).hex()
+
     def _made(self, sign: Callable[..., bytes], *content: Any) -> bytes:
         """A signature by this node's key. UnreachableError for what a caller can't mend by asking differently."""
         try:
@@ -449,7 +494,33 @@ class Node:
         except InputError as error:
             raise UnreachableError(f"the key does not sign: {error.what}", where="[key]", remedy="try again") from None
 
-    def _record(
+    def tell_decided(
+        self,
+        kind: str,
+        case: Case,
+        proposed: FilingApproval | FilingUpdate,
+        decision: Decision,
+        decision_id: int,
+        **more: Any,
+    ) -> None:
+        """Count and log a decision that is stored."""
+        failed = [finding.rule for finding in decision.verdicts.not_passed]
+        self.metrics.decided(kind, decision.approved, failed)
+        LOG.info(
+            "decided",
+            extra={
+                "kind": kind,
+                "filing": case.number,
+                "sequence": proposed.sequence,
+                "decision": decision_id,
+                "approved": decision.approved,
+                "not_passed": failed,
+                "differences": [item.field for item in decision.differences],
+                **more,
+            },
+        )
+
+    def signed_record(
         self,
         kind: str,
         case: Case,
@@ -458,7 +529,7 @@ class Node:
         decision: Decision,
         digest: bytes,
     ) -> bytes:
-        """The signed decision record, kept in the evidence store beside the dossiers it rests on."""
+        """The signed decision record."""
         about = Circumstances(
             kind="approval" if kind == "approval" else "update",
             operator=self.address,
@@ -468,16 +539,11 @@ class Node:
             proposed=proposed,
             digest="0x" + digest.hex(),
             software=f"filing-gate/{__version__}",
-            sources=source_settings(self.config),
+            sources=self._settings,
         )
-        document = build(case, about, decision)
-        sha256 = hashlib.sha256(canonical_bytes(document)).hexdigest()
-        signature = self._made(sign_text, decision_message(sha256))
-        record = canonical_bytes(signed_envelope(document, self.address, signature))
-        for dossier in (case.dossier, *case.revisions):
-            self.evidence.put(dossier.canonical())
-        self.evidence.put(record)
-        return record
+        document = document_bytes(case, about, decision)
+        signature = self._made(sign_text, decision_message(hashlib.sha256(document).hexdigest()))
+        return signed_envelope(document, self.address, signature)
 
     def filing(self, raw_number: str) -> dict[str, Any]:
         """What `GET /v1/filings/{number}` says: this node's sightings, the record's hash, the state on chain."""

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
 import socket
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
@@ -13,7 +19,9 @@ from fastapi import FastAPI
 
 from oracle.errors import FilingGateError
 
-__all__ = ["listening", "serve_until_stopped"]
+__all__ = ["further_workers", "inherited_socket", "listening", "serve_until_stopped"]
+
+LOG = logging.getLogger("filing_gate.http")
 
 _BACKLOG = 2048
 
@@ -34,6 +42,55 @@ def listening(host: str, port: int, *, where: str) -> Iterator[socket.socket]:
                 where=where,
                 remedy="free the port or choose another in [http]",
             ) from None
+        yield bound
+    finally:
+        bound.close()
+
+
+@contextmanager
+def further_workers(config: Path, bound: socket.socket, count: int) -> Iterator[None]:
+    """So many further processes that answer on the bound socket while the block runs. Should one of them end by itself,
+    this process is told to stop: whoever supervises it starts all anew."""
+    command = [sys.executable, "-m", "oracle", "serve", "--config", str(config), "--inherited", str(bound.fileno())]
+    # What they wait for on their input never comes; its end tells them that this process is gone.
+    started = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=(bound.fileno(),))  # noqa: S603 - this program
+        for _ in range(count)
+    ]
+    ending = threading.Event()
+
+    def watch(process: subprocess.Popen[bytes]) -> None:
+        code = process.wait()
+        if not ending.is_set():
+            LOG.critical("a worker ended", extra={"worker": process.pid, "exit_code": code})
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    watchers = [threading.Thread(target=watch, args=(process,), daemon=True) for process in started]
+    for watcher in watchers:
+        watcher.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        for process in started:
+            process.terminate()
+        for process, watcher in zip(started, watchers, strict=True):
+            watcher.join()
+            if process.stdin is not None:
+                process.stdin.close()
+
+
+@contextmanager
+def inherited_socket(number: int) -> Iterator[socket.socket]:
+    """The listening socket of the process that started this one, which is told to stop when that one is gone."""
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+    bound = socket.socket(fileno=number)
+    try:
         yield bound
     finally:
         bound.close()

@@ -187,6 +187,7 @@ class _Proof:
         self._identity: dict[str, str] = {}
         self._sightings: list[Sighting] = []
         self._records: dict[str, bytes] = {}
+        self._leaves: dict[str, int] | None = None
         self._statements: dict[str, SignedStatement] = {}
         self._signatures: dict[str, str] = {}
         self._digests: dict[int, str] = {}
@@ -325,8 +326,18 @@ class _Proof:
         if fault is not None:
             self.add("RECORD", subject, fault)
         self._check_identity(subject, signed)
-        if not self.store.holds(sha256_hex(data)):
+        if not self.store.holds(sha256_hex(data)) and self._filed(int(row["decision_id"])):
             self.add("RECORD", subject, f"the evidence holds no record with SHA-256 {sha256_hex(data)}")
+
+    def _filed(self, decision: int) -> bool:
+        """Whether a record has to be in the evidence store by now; the newest may be about to be put there."""
+        below = self._identity.get("records_filed")
+        if below is None or not below.isdecimal():
+            return True
+        if self._leaves is None:
+            kept = self.rows.all("log_leaves")
+            self._leaves = {str(row["ident"]): int(row["index"]) for row in kept if row["kind"] == "decision"}
+        return self._leaves.get(str(decision), 0) < int(below)
 
     def _check_identity(self, subject: str, signed: SignedDecision) -> None:
         chain = signed.document.get("chain")

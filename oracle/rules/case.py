@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from oracle.domain.dossier import Dossier
 from oracle.domain.fields import is_uscc
@@ -42,7 +42,11 @@ class TrancheFacts:
 
 
 def query_for(dossier: Dossier) -> FilingQuery:
-    """What to ask the sources for this dossier."""
+    """What to ask the sources for this dossier; made once for each."""
+    return dossier.computed(_query)
+
+
+def _query(dossier: Dossier) -> FilingQuery:
     entity = dossier.filing_entity
     controllers = [Party(name=item.name, uscc=item.uscc) for item in dossier.control_chain if item.name or item.uscc]
     providers = [provider_party(item.id) for asset in dossier.assets for item in asset.cashflow.important_providers]
@@ -54,6 +58,7 @@ def query_for(dossier: Dossier) -> FilingQuery:
     )
 
 
+@lru_cache(maxsize=1_024)
 def provider_party(ident: str) -> Party:
     """A cash-flow provider, whose id in the dossier is a code or a name."""
     return Party(uscc=ident) if is_uscc(ident) else Party(name=ident)

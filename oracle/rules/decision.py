@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import cached_property
 from typing import Any
 
+import orjson
+
 from oracle.domain.approval import FilingApproval, FilingUpdate, OnChainStatus, Tranche
+from oracle.domain.canonical import canonical_bytes
 from oracle.domain.lifecycle import ENDED, LifeCycle
 from oracle.domain.names import filing_id
 from oracle.rules import procedures
@@ -73,12 +77,19 @@ class Decision:
 
     def as_json(self) -> dict[str, Any]:
         """Keys approved, verdicts, failed, differences."""
+        return {**self._head(), "verdicts": self.verdicts.as_json()}
+
+    def _head(self) -> dict[str, Any]:
         return {
             "approved": self.approved,
-            "verdicts": self.verdicts.as_json(),
             "failed": [finding.as_json() for finding in self.required],
             "differences": [difference.as_json() for difference in self.differences],
         }
+
+    @cached_property
+    def canonical(self) -> bytes:
+        """RFC 8785 bytes of `as_json`, computed once."""
+        return canonical_bytes({**self._head(), "verdicts": orjson.Fragment(self.verdicts.canonical)})
 
 
 def _midnight(day: date) -> int:

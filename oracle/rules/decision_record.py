@@ -16,11 +16,13 @@ are named by `dossierHash` and not repeated. Pure: an auditor rebuilds the docum
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Literal, get_type_hints
 
+import orjson
 from pydantic import TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
@@ -28,12 +30,24 @@ from oracle.domain.approval import FilingApproval, FilingUpdate
 from oracle.domain.canonical import canonical_bytes
 from oracle.domain.dossier import Dossier
 from oracle.domain.fields import Address
+from oracle.domain.filing import Observation
 from oracle.errors import InputError
 from oracle.rules.case import Case
 from oracle.rules.decision import Decision, FilingOnChain, decide_approval, decide_update
+from oracle.rules.policy import Policy
 from oracle.rules.table import RULESET_VERSION, ruleset_hash
 
-__all__ = ["SCHEMA", "Circumstances", "build", "decide", "dossier_hashes", "read", "signed_envelope", "without_floats"]
+__all__ = [
+    "SCHEMA",
+    "Circumstances",
+    "build",
+    "decide",
+    "document_bytes",
+    "dossier_hashes",
+    "read",
+    "signed_envelope",
+    "without_floats",
+]
 
 SCHEMA = "decision/v1"
 
@@ -43,6 +57,7 @@ Proposal = FilingApproval | FilingUpdate
 _PROPOSALS: dict[str, type[FilingApproval] | type[FilingUpdate]] = {"approval": FilingApproval, "update": FilingUpdate}
 _HINTS = get_type_hints(Case)
 _DOSSIERS = tuple[Dossier, ...]
+_OBSERVATIONS = tuple[Observation, ...]
 _CHAIN = TypeAdapter(FilingOnChain)
 _ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
 #: These two stand in the document by themselves.
@@ -66,16 +81,29 @@ class Circumstances:
     software: str
     sources: tuple[Mapping[str, Any], ...] = ()
 
+    @cached_property
+    def sources_form(self) -> bytes:
+        """The sources in canonical JSON."""
+        return _sources_form(self.sources)
+
+
+#: The configuration's own tuple is given again and again.
+_KNOWN_SOURCES: dict[int, tuple[tuple[Mapping[str, Any], ...], bytes]] = {}
+
+
+def _sources_form(sources: tuple[Mapping[str, Any], ...]) -> bytes:
+    known = _KNOWN_SOURCES.get(id(sources))
+    if known is None or known[0] is not sources:
+        _KNOWN_SOURCES.clear()
+        known = _KNOWN_SOURCES[id(sources)] = (sources, canonical_bytes([dict(item) for item in sources]))
+    return known[1]
+
 
 def decide(case: Case, about: Circumstances) -> Decision:
     """The decision on the proposal, by the function of its kind."""
     if isinstance(about.proposed, FilingApproval):
         return decide_approval(case, about.chain_id, about.chain, about.proposed)
     return decide_update(case, about.chain, about.proposed)
-
-
-def _sha256(value: Any) -> str:
-    return hashlib.sha256(canonical_bytes(value)).hexdigest()
 
 
 def _hash(dossier: Dossier) -> str:
@@ -104,26 +132,41 @@ def _case_json(case: Case) -> dict[str, Any]:
             continue
         if _HINTS[field.name] == _DOSSIERS:
             found[to_camel(field.name)] = [_hash(item) for item in value]
+        elif _HINTS[field.name] == _OBSERVATIONS:
+            found[to_camel(field.name)] = [orjson.Fragment(item.canonical_form) for item in value]
+        elif isinstance(value, Policy):
+            found[to_camel(field.name)] = orjson.Fragment(value.computed(_policy_form))
         else:
             dumped = _adapter(field.name).dump_python(value, mode="json", by_alias=True, exclude_none=True)
             found[to_camel(field.name)] = dumped
     return found
 
 
+def _policy_form(policy: Policy) -> bytes:
+    return canonical_bytes(policy.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
 def build(case: Case, about: Circumstances, decision: Decision) -> dict[str, Any]:
     """The document of a decision. Its bytes are `canonical_bytes` of it."""
-    parts: dict[str, Any] = {
-        "case": _case_json(case),
-        "chain": {
-            "id": about.chain_id,
-            "registry": about.registry,
-            "filing": _CHAIN.dump_python(about.chain, mode="json"),
-        },
-        "proposed": about.proposed.model_dump(mode="json", by_alias=True),
-        "sources": [dict(item) for item in about.sources],
+    found: dict[str, Any] = json.loads(document_bytes(case, about, decision))
+    return found
+
+
+def document_bytes(case: Case, about: Circumstances, decision: Decision) -> bytes:
+    """The document of a decision in canonical JSON. Parts that many decisions share are written once."""
+    chain = {
+        "id": about.chain_id,
+        "registry": about.registry,
+        "filing": {**vars(about.chain), "status": int(about.chain.status)},
     }
-    hashes = {name: _sha256(part) for name, part in parts.items()}
-    return {
+    parts = {
+        "case": canonical_bytes(_case_json(case)),
+        "chain": canonical_bytes(chain),
+        "proposed": canonical_bytes(about.proposed.model_dump(mode="json", by_alias=True)),
+        "sources": about.sources_form,
+    }
+    hashes = {name: hashlib.sha256(part).hexdigest() for name, part in parts.items()}
+    document = {
         "schema": SCHEMA,
         "kind": about.kind,
         "decidedAt": case.now,
@@ -131,19 +174,18 @@ def build(case: Case, about: Circumstances, decision: Decision) -> dict[str, Any
         "operator": about.operator,
         "ruleset": {"version": RULESET_VERSION, "hash": "0x" + ruleset_hash(case.policy).hex()},
         "dossierHash": _hash(case.dossier),
-        **parts,
+        **{name: orjson.Fragment(part) for name, part in parts.items()},
         "digest": about.digest,
         "inputs": {"dossier": hashlib.sha256(case.dossier.canonical()).hexdigest(), **hashes},
-        "outcome": decision.as_json(),
+        "outcome": orjson.Fragment(decision.canonical),
     }
+    return canonical_bytes(document)
 
 
-def signed_envelope(document: Mapping[str, Any], operator: str, signature: bytes) -> dict[str, Any]:
-    """The signed decision as it is stored and served."""
-    return {
-        "decision": dict(document),
-        "signature": {"operator": operator, "scheme": "eip191", "signature": "0x" + signature.hex()},
-    }
+def signed_envelope(document: bytes, operator: str, signature: bytes) -> bytes:
+    """The signed decision as it is stored and served, in canonical JSON; `document` is canonical already."""
+    signed = {"operator": operator, "scheme": "eip191", "signature": "0x" + signature.hex()}
+    return b'{"decision":' + document + b',"signature":' + canonical_bytes(signed) + b"}"
 
 
 def dossier_hashes(document: Mapping[str, Any]) -> list[str]:

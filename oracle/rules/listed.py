@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from oracle.domain.dossier import Dossier
 from oracle.domain.filing import AdverseKind, Observation, ObservationKind, Party
 from oracle.rules.case import Case
 from oracle.rules.verdict import Outcome, failed, unclear
@@ -17,14 +18,21 @@ __all__ = ["decided", "entity_and_controllers", "entity_of", "on_a_list", "unrea
 
 def entity_of(case: Case) -> Party:
     """The filing entity as lists were asked for it."""
-    entity = case.dossier.filing_entity
-    return Party(name=entity.name_zh, uscc=entity.uscc)
+    return case.dossier.computed(_entity)
+
+
+def _entity(dossier: Dossier) -> Party:
+    return Party(name=dossier.filing_entity.name_zh, uscc=dossier.filing_entity.uscc)
 
 
 def entity_and_controllers(case: Case) -> list[Party]:
     """The parties of bar 3 that are legal persons."""
-    links = [Party(name=item.name, uscc=item.uscc) for item in case.dossier.control_chain if item.name or item.uscc]
-    return [entity_of(case), *links]
+    return case.dossier.computed(_entity_and_controllers)
+
+
+def _entity_and_controllers(dossier: Dossier) -> list[Party]:
+    links = [Party(name=item.name, uscc=item.uscc) for item in dossier.control_chain if item.name or item.uscc]
+    return [dossier.computed(_entity), *links]
 
 
 def _same(left: Party, right: Party) -> bool:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from oracle.domain.canonical import canonical_bytes
 from oracle.domain.dossier import ProcedureCode
 from oracle.domain.fields import Currency, Dec, Frozen, Text
 from oracle.domain.names import DEFAULT_NUMBER_PATTERN
@@ -120,6 +122,11 @@ class Policy(Frozen):
     report_working_days: int = Field(default=3, ge=0, le=60)
     #: Rules of basis POLICY or ANALOGY that this committee does not apply. Kept sorted: the order means nothing.
     switched_off: list[Text] = Field(default=[], max_length=100)
+
+    @cached_property
+    def canonical_form(self) -> bytes:
+        """RFC 8785 bytes, computed once."""
+        return canonical_bytes(self.model_dump(mode="json", by_alias=True))
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
+
 from oracle.domain.canonical import canonical_hash
 from oracle.rules import (
     bars,
@@ -63,12 +66,17 @@ def applied(policy: Policy) -> tuple[Rule, ...]:
 
 def ruleset_hash(policy: Policy) -> bytes:
     """keccak256 over version, rules and policy, 32 bytes: `rulesetHash` on chain."""
+    return _ruleset_hash(RULESET_VERSION, policy.canonical_form)
+
+
+@lru_cache(maxsize=16)
+def _ruleset_hash(version: str, policy: bytes) -> bytes:
     return canonical_hash(
         {
             "schema": "ruleset/v1",
-            "version": RULESET_VERSION,
+            "version": version,
             "rules": [{"id": rule.id, "cite": rule.cite, "basis": rule.basis.value} for rule in RULES],
-            "policy": policy.model_dump(mode="json", by_alias=True),
+            "policy": json.loads(policy),
         }
     )
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
+
+import orjson
 
 from oracle.rules.case import Case
 
@@ -78,6 +81,10 @@ class Finding:
             "explanation": self.explanation,
         }
 
+    def canonical(self) -> bytes:
+        """RFC 8785 bytes of `as_json`: five texts."""
+        return orjson.dumps(self.as_json(), option=orjson.OPT_SORT_KEYS)
+
 
 @dataclass(frozen=True)
 class VerdictTable:
@@ -98,3 +105,8 @@ class VerdictTable:
     def as_json(self) -> list[dict[str, Any]]:
         """One object a finding."""
         return [finding.as_json() for finding in self.findings]
+
+    @cached_property
+    def canonical(self) -> bytes:
+        """RFC 8785 bytes of `as_json`, computed once."""
+        return b"[" + b",".join([finding.canonical() for finding in self.findings]) + b"]"

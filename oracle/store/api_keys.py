@@ -69,7 +69,7 @@ def _hash(key: str) -> str:
 
 
 class ApiKeys:
-    """The table of keys. Each method is one transaction; a revocation holds for the next call, at every replica."""
+    """The table of keys. Each method is one transaction; a revocation holds for the next look, at every replica."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -7,9 +7,9 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, Insert, case, func, select
+from sqlalchemy import Connection, Engine, Insert, case, func, select, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from oracle.domain.dossier import Dossier, parse_dossier
@@ -21,6 +21,7 @@ from oracle.evidence.log_leaf import decision_leaf, observation_leaf, signature_
 from oracle.store import tables
 from oracle.store.engine import make_engine, parse_url, shown
 from oracle.store.group_commit import GroupCommit
+from oracle.store.kept_dossiers import KeptDossiers
 from oracle.store.log import append_leaf, leaves_of_event
 from oracle.store.schema import create_or_check
 
@@ -49,6 +50,7 @@ class Database:
         parsed = parse_url(url)
         self._where = shown(parsed)
         self._engine = make_engine(parsed)
+        self._dossiers = KeptDossiers()
         self._group = GroupCommit(self._engine) if self._engine.dialect.name == "sqlite" else None
         try:
             create_or_check(self._engine, self._where)
@@ -172,10 +174,18 @@ class Database:
             if self.dossier(name) is None:
                 raise
             return False
+        self._dossiers.put(name, dossier)
         return True
 
+    def kept_dossier(self, name: str) -> Dossier | None:
+        """The dossier of a hash (0x-hex) if it is in memory; the database is not asked."""
+        return self._dossiers.get(name)
+
     def dossier(self, name: str) -> Dossier | None:
-        """The dossier of a hash (0x-hex), checked against it again."""
+        """The dossier of a hash (0x-hex), checked against it when it is read."""
+        kept = self._dossiers.get(name)
+        if kept is not None:
+            return kept
         if "\0" in name:
             return None  # PostgreSQL takes no such text, not even to look for
         with self._engine.connect() as connection:
@@ -189,7 +199,19 @@ class Database:
             raise FilingGateError(
                 "the stored dossier no longer fits its hash", where=name, remedy="restore the database from a backup"
             )
+        self._dossiers.put(name, dossier)
         return dossier
+
+    def dossiers_after(self, place: int, limit: int) -> list[tuple[int, str]]:
+        """(place, hash) of the dossiers handed in after a place, the newest first; begin with place 0."""
+        # SQLite finds its own row number without a look at every row; a request's number is in no index.
+        column = "rowid" if self._engine.dialect.name == "sqlite" else "request_id"
+        query = text(
+            f"SELECT {column}, hash FROM dossiers WHERE {column} > :place ORDER BY {column} DESC LIMIT :most"  # noqa: S608 - two words of ours
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query, {"place": place, "most": limit}).all()
+        return [(int(row[0]), str(row[1])) for row in rows]
 
     def entity_of(self, number: str) -> str | None:
         """The entity's folded name in the newest dossier with this folded number."""
@@ -240,12 +262,24 @@ class Database:
                 .limit(1)
             )
             sighting = connection.execute(newest).scalar()
+            # The number is named again for its index.
             rows = (
-                connection.execute(select(table.c.content).where(table.c.sighting == sighting).order_by(table.c.id))
+                connection.execute(
+                    select(table.c.content)
+                    .where(table.c.number.is_not_distinct_from(number), table.c.sighting == sighting)
+                    .order_by(table.c.id)
+                )
                 .scalars()
                 .all()
             )
         return [Observation.model_validate_json(row) for row in rows]
+
+    @staticmethod
+    def observation(connection: Connection, number: int) -> Observation:
+        """The observation of that number, which is there."""
+        table = tables.observations
+        content = connection.execute(select(table.c.content).where(table.c.id == number)).scalar_one()
+        return Observation.model_validate_json(content)
 
     def earlier_publications(self, number: str) -> list[Observation]:
         """The newest sighting of a notice and the newest of a withdrawal of this folded number, where ever seen."""
@@ -269,11 +303,13 @@ class Database:
         kind: str,
         dossier_hash: str,
         decided_at: int,
-        inputs: dict[str, Any],
-        outcome: dict[str, Any],
+        inputs: str,
+        outcome: str,
         record: bytes | None = None,
     ) -> int:
         """Keep a decision with all it was made from, before anything is signed; returns its number.
+
+        `inputs` and `outcome` are JSON.
 
         `record` is the signed decision record (`oracle.rules.decision_record`).
         """
@@ -282,8 +318,8 @@ class Database:
             "kind": kind,
             "dossier_hash": dossier_hash,
             "decided_at": decided_at,
-            "inputs": json.dumps(inputs, ensure_ascii=False),
-            "outcome": json.dumps(outcome, ensure_ascii=False),
+            "inputs": inputs,
+            "outcome": outcome,
         }
 
         def both(connection: Connection) -> int:

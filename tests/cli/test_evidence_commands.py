@@ -54,10 +54,10 @@ def decision(store: EvidenceStore, tmp_path: Path) -> Path:
     digest = "0x" + approval_digest(Domain(31337, REGISTRY), proposed).hex()
     chain = FilingOnChain(OnChainStatus.NONE, 0, 0, 0, 86400)
     about = Circumstances("approval", SIGNER.address, 31337, REGISTRY, chain, proposed, digest, "filing-gate/0.1.0")
-    document = build(case, about, decide(case, about))
-    name = hashlib.sha256(canonical_bytes(document)).hexdigest()
+    document = canonical_bytes(build(case, about, decide(case, about)))
+    name = hashlib.sha256(document).hexdigest()
     signature = SIGNER.sign(message_digest(decision_message(name)))
-    data = canonical_bytes(signed_envelope(document, SIGNER.address, signature))
+    data = signed_envelope(document, SIGNER.address, signature)
     store.put(data)
     store.put(case.dossier.canonical())
     path = tmp_path / "decision.json"

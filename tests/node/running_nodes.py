@@ -185,11 +185,15 @@ def _config(
     registry: str,
     folder: Path,
     declarants: Sequence[dict[str, Any]],
+    cache_seconds: int = 0,
 ) -> NodeConfig:
     return NodeConfig.model_validate(
         {
             "name": f"operator-{index}",
-            "http": {"cache_seconds": 0, "limits": dict.fromkeys(("issuer", "auditor", "operator", "anonymous"), 0)},
+            "http": {
+                "cache_seconds": cache_seconds,
+                "limits": dict.fromkeys(("issuer", "auditor", "operator", "anonymous"), 0),
+            },
             "chain": {"id": 31337, "registry": registry, "rpc_url": anvil.url},
             "key": {"keystore": "unused", "password_env": "UNUSED"},
             "duties": {"declarants": list(declarants)},
@@ -231,12 +235,13 @@ def running_world(
     sources: Sequence[Source] | None = None,
     first: Signer | None = None,
     delays: Mapping[str, int] | None = None,
+    cache_seconds: int = 0,
 ) -> Iterator[World]:
     """A 2-of-3 committee with its nodes running, two tokens deployed, nothing published.
 
     The first node has a relay; `declarants` may declare events at every node. With `sources`, nodes ask those and not
     the site. `first` signs for the first node instead of a key in memory. `delays` are the committee's, as a manifest
-    names them.
+    names them. `cache_seconds` is [http] of every node.
     """
     with ExitStack() as stack:
         anvil = stack.enter_context(start_anvil())
@@ -256,7 +261,9 @@ def running_world(
         nodes = []
         for index, signer in enumerate(signers, start=1):
             relay = NodeAccountSender(str(w3.eth.accounts[-1])) if index == 1 else None
-            config = _config(index, site, anvil, deployment.registry, folder / f"operator-{index}", declarants)
+            config = _config(
+                index, site, anvil, deployment.registry, folder / f"operator-{index}", declarants, cache_seconds
+            )
             node = served_node(config, signer, sources, relay)
             stack.callback(node.stop)
             nodes.append(node)

@@ -35,11 +35,11 @@ _SERVES = re.compile(r"serves (http://[0-9.:]+)")
 class Served:
     """A running `filing-gate serve`; everything it prints goes to `log`."""
 
-    def __init__(self, config: Path, log: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, config: Path, log: Path, env: Mapping[str, str], *arguments: str) -> None:
         self.log = log
         with log.open("ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "oracle", "serve", "--config", str(config)],
+                [sys.executable, "-m", "oracle", "serve", "--config", str(config), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
@@ -141,9 +141,9 @@ deadline_seconds = 2.5
         tokens = [token.address for token in self.deployment.tokens]
         return json.dumps(sample_dossier(today=datetime.now(UTC).astimezone(SHANGHAI).date(), tokens=tokens)).encode()
 
-    def serve(self, config: Path, **env: str) -> Served:
-        """Start a node; it ends with the ground at the latest."""
-        served = Served(config, config.with_suffix(".log"), env)
+    def serve(self, config: Path, *arguments: str, **env: str) -> Served:
+        """Start a node, with further arguments of the command line; it ends with the ground at the latest."""
+        served = Served(config, config.with_suffix(".log"), env, *arguments)
         self._running.append(served)
         return served
 

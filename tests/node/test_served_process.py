@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import sqlite3
 import threading
 import time
@@ -266,3 +268,48 @@ def test_rolling__two_replicas_restarted_one_after_the_other__no_request_fails(p
     assert set(outcome) == {404}
     assert len(outcome) > 50
     assert retried, "the client met no replica that was down: nothing was tried"
+
+
+def test_serve__two_workers__share_the_port_and_the_database_and_end_together(place: Ground) -> None:
+    served = place.serve(place.config("workers", more="[watch]\nenabled = false\n"), "--workers", "2")
+    children = children_of(served.process.pid)
+    assert len(children) == 1
+    replies = [served.get("/v1/operator") for _ in range(10)]
+    assert {reply.status_code for reply in replies} == {200}
+    assert served.stop() == 0
+    assert not Path(f"/proc/{children[0]}").exists()
+
+
+def test_serve__a_worker_dies__the_node_ends_so_that_it_is_started_anew(place: Ground) -> None:
+    served = place.serve(place.config("dying", more="[watch]\nenabled = false\n"), "--workers", "2")
+    os.kill(children_of(served.process.pid)[0], signal.SIGKILL)
+    served.wait()
+    assert "a worker ended" in served.text()
+
+
+def test_serve__killed__its_workers_end_too(place: Ground) -> None:
+    served = place.serve(place.config("killed", more="[watch]\nenabled = false\n"), "--workers", "2")
+    child = children_of(served.process.pid)[0]
+    served.process.kill()
+    served.process.wait()
+    end = time.monotonic() + 40
+    while _runs(child) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not _runs(child)
+
+
+def children_of(process: int) -> list[int]:
+    end = time.monotonic() + 40
+    while time.monotonic() < end:
+        found = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        if found:
+            return [int(item) for item in found]
+        time.sleep(0.1)
+    return []
+
+
+def _runs(process: int) -> bool:
+    try:
+        return ") Z " not in Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False

@@ -135,10 +135,10 @@ class EverySource:
             "filing-gate/0.1.0",
             source_settings(self.config),
         )
-        document = build(case, about, decide(case, about))
-        sha256 = hashlib.sha256(canonical_bytes(document)).hexdigest()
+        document = canonical_bytes(build(case, about, decide(case, about)))
+        sha256 = hashlib.sha256(document).hexdigest()
         signature = OPERATOR.sign(message_digest(decision_message(sha256)))
-        data = canonical_bytes(signed_envelope(document, OPERATOR.address, signature))
+        data = signed_envelope(document, OPERATOR.address, signature)
         self.store.put(dossier.canonical())
         self.store.put(data)
         return data

@@ -74,8 +74,12 @@ def test_dossier__kept_and_read__checked_against_its_hash(database: Database) ->
     other = dossier.canonical().replace(b"reviewer", b"rev1ewer")
     with unprotected(database, "dossiers") as connection:
         connection.execute(tables.dossiers.update().values(canonical=other))
+    # What is in memory was checked when it came; whoever reads it anew is told.
+    assert database.dossier(name) == dossier
+    again = Database(database.engine.url.render_as_string(hide_password=False))
     with pytest.raises(FilingGateError, match="no longer fits its hash"):
-        database.dossier(name)
+        again.dossier(name)
+    again.close()
 
 
 def test_sighting__newest_of_the_same_question__only_that(database: Database) -> None:
@@ -93,7 +97,7 @@ def test_sighting__newest_of_the_same_question__only_that(database: Database) ->
 
 def test_signature__same_digest_again__same_is_fine_other_is_an_error(database: Database) -> None:
     request = database.add_request(WHEN, "POST", "/v1/approvals", b"{}")
-    decision = database.add_decision(request, "approval", "0x00", 1, {}, {})
+    decision = database.add_decision(request, "approval", "0x00", 1, "{}", "{}")
     database.add_signature(decision, "0xf", 1, "0xd", "0x51", WHEN)
     database.add_signature(decision, "0xf", 1, "0xd", "0x51", WHEN)
     stored = database.signature("0xd")
@@ -189,7 +193,7 @@ def test_filing_events__once_a_key__in_order__time_never_falls(database: Databas
 def test_newest_signed_dossier__only_of_approvals(database: Database) -> None:
     request = database.add_request(WHEN, "POST", "/v1/approvals", b"{}")
     for digest, (kind, name) in enumerate((("approval", "0x1"), ("approval", "0x2"), ("update", "0x3"))):
-        decision = database.add_decision(request, kind, name, 1, {}, {})
+        decision = database.add_decision(request, kind, name, 1, "{}", "{}")
         database.add_signature(decision, "0xf", 1, f"0x{digest}", "0x51", WHEN)
     assert database.newest_signed_dossier("0xf") == "0x2"
     assert database.newest_signed_dossier("0xe") is None

@@ -1,0 +1,343 @@
+"""The short way of an approval: everything that is needed is at hand, and one commit keeps everything that comes of it.
+
+Requests that come while others are in work are taken together: what the database has is read in one question, each is
+decided and signed by itself, and requests, decisions, records, claims, signatures, log leaves and answers of all are
+kept in one durable transaction, before any of them is answered. Nothing is read from a source or a chain on the way.
+
+Only what is decided with yes goes this way. Whatever else a request may need (a sighting, a reading of the chain, a
+refusal, another error, a filing that is on chain already) takes the long way (`Node.approve`), which decides anew: so
+here `None` means "not here", never "no". A signature is made before its claim is durable, but in this process alone:
+it leaves with the answer, after the commit, and with a commit that fails it is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from oracle.domain.approval import FilingApproval, OperatorSignature
+from oracle.domain.dossier import Dossier
+from oracle.domain.filing import FilingQuery, Observation
+from oracle.domain.life_record import RecordedEvent, recorded_reports
+from oracle.domain.names import filing_id, fold_name, fold_number
+from oracle.errors import FilingGateError
+from oracle.node.chain_view import Known
+from oracle.node.clerk import Clerk
+from oracle.node.preparing import Preparing
+from oracle.node.service import Answer, Node
+from oracle.rules.case import query_for
+from oracle.rules.decision import decide_approval
+from oracle.store.approvals import Asked, Concluded, Newest, add_concluded, newest, sighting_rows
+from oracle.store.database import format_time
+from oracle.store.signing_guard import MARGIN_SECONDS
+from oracle.store.unfiled import filed_below, mark_filed
+
+__all__ = ["Desk", "Given"]
+
+LOG = logging.getLogger("filing_gate.node")
+
+Value = TypeVar("Value")
+
+#: Requests taken together at most: the first of them waits for all.
+_MOST_TOGETHER = 64
+#: So long after the last request, records are filed in the evidence store.
+_QUIET_SECONDS = 0.5
+#: Contents of rows kept; a sighting is a few kilobytes.
+_MOST_KEPT = 8_192
+
+
+@dataclass(frozen=True)
+class Given:
+    """A request: its path and body, X-Request-Id and the id of its API key; `proposed` is what the body proposes."""
+
+    path: str
+    body: bytes
+    name: str
+    api_key: str | None
+    proposed: FilingApproval
+    received_at: str
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    given: Given
+    loop: asyncio.AbstractEventLoop
+    answer: asyncio.Future[bytes | None]
+
+
+@dataclass(frozen=True)
+class _Item:
+    """A request with everything that needs no database."""
+
+    waiting: _Waiting
+    dossier: Dossier
+    query: FilingQuery
+    number: str
+    known: Known
+    digest: bytes
+    asked: Asked
+
+
+@dataclass(frozen=True)
+class _Done:
+    waiting: _Waiting
+    row: Concluded
+    tell: Callable[[int], None]
+
+
+class _Kept(Generic[Value]):
+    """The newest values by name. For one thread."""
+
+    def __init__(self) -> None:
+        self._rows: OrderedDict[Any, Value] = OrderedDict()
+
+    def get(self, name: Any) -> Value | None:
+        return self._rows.get(name)
+
+    def put(self, name: Any, value: Value) -> Value:
+        self._rows[name] = value
+        if len(self._rows) > _MOST_KEPT:
+            self._rows.popitem(last=False)
+        return value
+
+
+class Desk:
+    """The short way of one node. `answered` words an answer: its bytes, by the decision and the request's name."""
+
+    def __init__(self, node: Node, answered: Callable[[Answer, str], bytes]) -> None:
+        self._node = node
+        self._answered = answered
+        self._queue: deque[_Waiting] = deque()
+        self._awake = threading.Event()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._preparing = Preparing(node)
+        self._last = 0.0
+        self._marked = False
+        self._clerk = Clerk(node.database, node.evidence, lambda: time.monotonic() - self._last < _QUIET_SECONDS)
+        self._sightings: _Kept[tuple[int, ...]] = _Kept()
+        self._observations: _Kept[Observation] = _Kept()
+        self._events: _Kept[tuple[int, tuple[RecordedEvent, ...]]] = _Kept()
+
+    @property
+    def open(self) -> bool:
+        """Whether this node takes the short way at all: its key is in this process, and no time stamp is asked for."""
+        return self._node.signs_here and not self._node.stamps and self._node.config.http.cache_seconds > 0
+
+    def follow(self) -> None:
+        """Have the dossiers that came last made ready, also those that came to another replica."""
+        if self.open:
+            self._preparing.follow()
+
+    def prepare(self, dossier_hash: str) -> None:
+        """Have one dossier (0x-hex) made ready for the next time it is asked for."""
+        if self.open:
+            self._preparing.add(dossier_hash)
+
+    async def answer(self, given: Given) -> bytes | None:
+        """The answer, stored; None if the request is to take the long way, and then nothing of it is stored."""
+        self._start()
+        self._preparing.follow()
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(given, loop, loop.create_future())
+        self._queue.append(waiting)
+        self._awake.set()
+        # Shielded: a caller who hangs up changes nothing, what he sent is stored and answered all the same.
+        return await asyncio.shield(waiting.answer)
+
+    def _start(self) -> None:
+        if self._thread is None or not self._thread.is_alive():
+            with self._starting:
+                if self._thread is None or not self._thread.is_alive():
+                    self._thread = threading.Thread(target=self._serve, name="desk", daemon=True)
+                    self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            self._awake.wait()
+            self._awake.clear()
+            while self._queue:
+                taken = [self._queue.popleft() for _ in range(min(len(self._queue), _MOST_TOGETHER))]
+                answers: dict[int, bytes] = {}
+                try:
+                    answers = self._together(taken)
+                except (FilingGateError, SQLAlchemyError) as error:
+                    LOG.debug("the short way is closed", extra={"why": type(error).__name__})
+                except Exception:
+                    LOG.exception("the short way failed")
+                self._tell(taken, answers)
+
+    def _tell(self, taken: Sequence[_Waiting], answers: dict[int, bytes]) -> None:
+        again = [item for item in taken if answers.get(id(item)) == b""]
+        self._queue.extend(again)
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Waiting, bytes | None]]] = {}
+        for item in taken:
+            answer = answers.get(id(item))
+            if answer != b"":
+                by_loop.setdefault(item.loop, []).append((item, answer))
+        for loop, pairs in by_loop.items():
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_deliver, pairs)
+
+    # Together --------------------------------------------------------------------------------------------------------
+
+    def _together(self, taken: Sequence[_Waiting]) -> dict[int, bytes]:
+        """The answers by the identity of the request; empty bytes: take it again; none: the long way."""
+        node = self._node
+        node.view.refresh()
+        if node.guard.restored_at() is not None:
+            return {}
+        items = [item for item in map(self._item, taken) if item is not None]
+        done: list[_Done] = []
+        again: list[_Waiting] = []
+        with node.database.engine.connect() as connection:
+            found = newest(connection, [item.asked for item in items])
+            now = time.time()
+            claimed: set[tuple[str, int]] = set()
+            for item, rows in zip(items, found, strict=True):
+                adds = rows.claim is None or rows.signature is None
+                if adds and (item.asked.filing, item.asked.sequence) in claimed:
+                    again.append(item.waiting)
+                    continue
+                concluded = self._concluded(connection, item, rows, now)
+                if concluded is not None:
+                    done.append(concluded)
+                    if adds:
+                        claimed.add((item.asked.filing, item.asked.sequence))
+        answers = {id(item): b"" for item in again}
+        self._last = time.monotonic()
+        if done:
+            if not self._marked:
+                self._mark()
+            rows_of = [item.row for item in done]
+            moment = format_time(datetime.now(UTC))
+            kept = node.database.write(lambda connection: add_concluded(connection, rows_of, moment))
+            for ended, (decision, answer) in zip(done, kept, strict=True):
+                answers[id(ended.waiting)] = answer
+                ended.tell(decision)
+            self._clerk.called()
+        return answers
+
+    def _mark(self) -> None:
+        """Before the first record that is filed later, the database says up to which all are filed."""
+        with self._node.database.engine.connect() as connection:
+            known = filed_below(connection)
+        if known is None:
+            mark_filed(self._node.database, 0)
+        self._marked = True
+
+    def _item(self, waiting: _Waiting) -> _Item | None:
+        node, proposed = self._node, waiting.given.proposed
+        dossier = node.database.kept_dossier(proposed.dossier_hash)
+        raw = dossier.filing.filing_number if dossier is not None else None
+        if dossier is None or raw is None:
+            return None
+        number = fold_number(raw)
+        known = node.view.known(dossier, proposed.filing)
+        if known is None or known.state.sequence or proposed.filing != "0x" + filing_id(number).hex():
+            return None
+        query = query_for(dossier)
+        if query.entity_name is None or node.asks_parties(query):
+            return None
+        digest = node.digest_of(proposed)
+        asked = Asked(number, fold_name(query.entity_name), proposed.filing, proposed.sequence, "0x" + digest.hex())
+        return _Item(waiting, dossier, query, number, known, digest, asked)
+
+    def _concluded(self, connection: Connection, item: _Item, rows: Newest, now: float) -> _Done | None:
+        node, given = self._node, item.waiting.given
+        proposed, state, moment = given.proposed, item.known.state, int(now)
+        seen = self._seen(connection, item.number, rows.sighting)
+        if not node.is_fresh(seen, now):
+            return None
+        earlier = [self._observation(connection, number) for number in (rows.notice, rows.withdrawal) if number]
+        case = node.case_of(item.dossier, moment, seen, tuple(earlier), item.known.tranches)
+        recorded = recorded_reports(self._recorded(item.number, rows.event))
+        # As `Duties.facts` of a filing that is not on chain.
+        case = replace(case, approved=(rows.signed_dossier,) if rows.signed_dossier else (), recorded=recorded)
+        decision = decide_approval(case, node.config.chain.id, state, proposed)
+        if not decision.approved:
+            return None
+        node.check_clock(item.known.head.time, state, proposed.valid_until)
+        clock = min(moment, item.known.head.time)
+        if rows.claim is not None:
+            live = rows.claim == item.asked.digest and clock < int(rows.dead_after or 0) + MARGIN_SECONDS
+            if not live:
+                return None
+        inputs = node.inputs_of(case, state, proposed, item.digest)
+        record = node.signed_record("approval", case, state, proposed, decision, item.digest)
+        signature = rows.signature or node.made_over(proposed)
+        signed = OperatorSignature(operator=node.address, signature=signature)
+
+        def answer(decision_id: int) -> bytes:
+            return self._answered(Answer(decision, item.asked.digest, signed, decision_id), given.name)
+
+        def tell(decision_id: int) -> None:
+            node.tell_decided("approval", case, proposed, decision, decision_id, request_id=given.name)
+            node.metrics.signed("approval")
+
+        row = Concluded(
+            received_at=given.received_at,
+            path=given.path,
+            body=given.body,
+            name=given.name,
+            api_key=given.api_key,
+            dossier_hash=proposed.dossier_hash,
+            decided_at=moment,
+            inputs=inputs,
+            outcome=decision.canonical.decode(),
+            record=record,
+            filing=proposed.filing,
+            sequence=proposed.sequence,
+            digest=item.asked.digest,
+            dead_after=proposed.valid_until,
+            claim=node.claimed_request(proposed.dossier_hash, proposed) if rows.claim is None else None,
+            claimed_at=clock,
+            signature=signature,
+            signed=rows.signature is None,
+            answer=answer,
+        )
+        return _Done(item.waiting, row, tell)
+
+    # Contents of rows, which never change ----------------------------------------------------------------------------
+
+    def _seen(self, connection: Connection, number: str, sighting: str | None) -> tuple[Observation, ...]:
+        if sighting is None:
+            return ()
+        known = self._sightings.get(sighting)
+        if known is None:
+            rows = sighting_rows(connection, number, sighting)
+            for ident, content in rows:
+                self._observations.put(ident, Observation.model_validate_json(content))
+            known = self._sightings.put(sighting, tuple(ident for ident, _ in rows))
+        return tuple(self._observation(connection, ident) for ident in known)
+
+    def _observation(self, connection: Connection, ident: int) -> Observation:
+        known = self._observations.get(ident)
+        if known is None:
+            known = self._observations.put(ident, self._node.database.observation(connection, ident))
+        return known
+
+    def _recorded(self, number: str, event: int | None) -> tuple[RecordedEvent, ...]:
+        if event is None:
+            return ()
+        known = self._events.get(number)
+        if known is None or known[0] != event:
+            # Read after the question, it may be newer than that says: then it is read again next time.
+            known = self._events.put(number, (event, tuple(self._node.database.filing_events(number))))
+        return known[1]
+
+
+def _deliver(pairs: list[tuple[_Waiting, bytes | None]]) -> None:
+    for item, answer in pairs:
+        if not item.answer.done():
+            item.answer.set_result(answer)

@@ -1,0 +1,86 @@
+"""Makes ready in the background what the short way of an approval needs: the dossier parsed, the chain read of it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from oracle.domain.names import filing_id, fold_number
+from oracle.errors import FilingGateError
+from oracle.node.service import Node
+from oracle.rules.case import query_for
+
+__all__ = ["Preparing"]
+
+LOG = logging.getLogger("filing_gate.node")
+
+#: Seconds between two looks for dossiers that came to another replica, while anybody asks.
+_PAUSE = 0.5
+#: Dossiers looked for at once, and waiting at most: beyond them a proposal takes the long way.
+_MOST = 2_000
+
+
+class Preparing:
+    """The preparation of one node, in a thread of its own that ends when nobody has asked for a while. Thread-safe."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._lock = threading.Lock()
+        self._waiting: deque[str] = deque(maxlen=_MOST)
+        self._asked = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._newest = 0
+
+    def follow(self) -> None:
+        """Look for dossiers that came since the last look."""
+        if self._asked.is_set():
+            return
+        self._asked.set()
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="preparing", daemon=True)
+                self._thread.start()
+
+    def add(self, dossier_hash: str) -> None:
+        """Make one dossier (0x-hex) ready."""
+        self._waiting.append(dossier_hash)
+        self.follow()
+
+    def _work(self) -> None:
+        pause = threading.Event()
+        while True:
+            asked = self._asked.wait(20 * _PAUSE)
+            self._asked.clear()
+            if not asked:
+                with self._lock:
+                    if not self._asked.is_set():
+                        self._thread = None
+                        return
+            try:
+                self._all()
+            except (FilingGateError, SQLAlchemyError) as error:
+                # Proposals take the long way then, which tells its caller what is wrong.
+                LOG.debug("not prepared", extra={"why": type(error).__name__})
+            pause.wait(_PAUSE)
+
+    def _all(self) -> None:
+        rows = self._node.database.dossiers_after(self._newest, _MOST)
+        for place, name in reversed(rows):
+            self._newest = max(self._newest, place)
+            self._waiting.append(name)
+        while self._waiting:
+            self._one(self._waiting.popleft())
+
+    def _one(self, name: str) -> None:
+        node = self._node
+        dossier = node.database.dossier(name)
+        number = dossier.filing.filing_number if dossier is not None else None
+        if dossier is None or number is None:
+            return
+        query_for(dossier)
+        filing = "0x" + filing_id(fold_number(number)).hex()
+        if node.view.lacks(dossier, filing):
+            node.view.load(dossier, filing)

@@ -1,0 +1,197 @@
+"""Approvals as the database keeps them, many at a time: one question for what a decision needs, one transaction for all
+that comes of it.
+
+What is read is not remembered here: each question tells which rows are the newest now, whoever wrote them, so a caller
+may keep the content of rows, which never change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Table, func, select, text
+
+from oracle.evidence.log_leaf import decision_leaf, signature_leaf
+from oracle.store import tables
+from oracle.store.log import append_leaf
+
+__all__ = ["Asked", "Concluded", "Newest", "add_concluded", "newest", "sighting_rows"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked about: folded number and name, the filing (0x-hex) and sequence, the digest to sign (0x-hex)."""
+
+    number: str
+    entity_name: str
+    filing: str
+    sequence: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The newest rows: sighting, observation ids of notice and withdrawal, id in the filing's record, the dossier of
+    the approval signed last, the guard's claim (digest, dead_after) at the sequence, the signature over the digest."""
+
+    sighting: str | None
+    notice: int | None
+    withdrawal: int | None
+    event: int | None
+    signed_dossier: str | None
+    claim: str | None
+    dead_after: int | None
+    signature: str | None
+
+
+@dataclass(frozen=True)
+class Concluded:
+    """An approval that was decided and signed: everything that is kept of it but the numbers.
+
+    `claim` is the request that the signature guard keeps, None if it has this one; `signature` is 0x-hex, `signed` says
+    whether it is new. `answer` gives the body of the answer, by the number of the decision.
+    """
+
+    received_at: str
+    path: str
+    body: bytes
+    name: str
+    api_key: str | None
+    dossier_hash: str
+    decided_at: int
+    inputs: str
+    outcome: str
+    record: bytes
+    filing: str
+    sequence: int
+    digest: str
+    dead_after: int
+    claim: str | None
+    claimed_at: int
+    signature: str
+    signed: bool
+    answer: Callable[[int], bytes]
+
+
+_NEWEST = """
+WITH asked(place, number, entity, filing, sequence, digest) AS (VALUES {rows})
+SELECT
+ (SELECT o.sighting FROM observations o WHERE o.number = asked.number AND o.entity_name = asked.entity
+  ORDER BY o.id DESC LIMIT 1),
+ (SELECT max(o.id) FROM observations o WHERE o.number = asked.number AND o.kind = 'NOTICE'),
+ (SELECT max(o.id) FROM observations o WHERE o.number = asked.number AND o.kind = 'WITHDRAWAL'),
+ (SELECT max(e.id) FROM filing_events e WHERE e.number = asked.number),
+ (SELECT d.dossier_hash FROM signatures s JOIN decisions d ON d.id = s.decision_id
+  WHERE s.filing = asked.filing AND d.kind = 'approval' ORDER BY s.id DESC LIMIT 1),
+ (SELECT c.digest FROM signing_claims c WHERE c.filing = asked.filing AND c.sequence = asked.sequence
+  ORDER BY c.turn DESC LIMIT 1),
+ (SELECT c.dead_after FROM signing_claims c WHERE c.filing = asked.filing AND c.sequence = asked.sequence
+  ORDER BY c.turn DESC LIMIT 1),
+ (SELECT s.signature FROM signatures s WHERE s.digest = asked.digest)
+FROM asked ORDER BY asked.place
+"""
+
+
+#: The number is named for its index.
+_ROWS = "SELECT id, content FROM observations WHERE number = ? AND sighting = ? ORDER BY id"
+
+
+def newest(connection: Connection, asked: Sequence[Asked]) -> list[Newest]:
+    """The newest rows for each, in one question."""
+    if not asked:
+        return []
+    mark = "?" if connection.dialect.name == "sqlite" else "%s"
+    row = f"({mark}, {mark}, {mark}, {mark}, CAST({mark} AS BIGINT), {mark})"
+    values: list[Any] = []
+    for place, item in enumerate(asked):
+        values += (place, item.number, item.entity_name, item.filing, item.sequence, item.digest)
+    found = connection.exec_driver_sql(_NEWEST.format(rows=", ".join([row] * len(asked))), tuple(values))
+    return [Newest(*item) for item in found]
+
+
+def sighting_rows(connection: Connection, number: str, sighting: str) -> list[tuple[int, str]]:
+    """(id, content) of the observations of one sighting of a filing, in their order."""
+    query = _ROWS if connection.dialect.name == "sqlite" else _ROWS.replace("?", "%s")
+    return [(int(row[0]), str(row[1])) for row in connection.exec_driver_sql(query, (number, sighting))]
+
+
+def add_concluded(connection: Connection, items: Sequence[Concluded], answered_at: str) -> list[tuple[int, bytes]]:
+    """Keep requests, decisions, records, claims, signatures, leaves and answers; (number of the decision, answer) each.
+
+    IntegrityError, and nothing is kept, if another replica claimed one of the sequences or signed one of the digests.
+    """
+    numbers = _numbers(connection, tables.requests, len(items))
+    decisions = _numbers(connection, tables.decisions, len(items))
+    each = list(zip(items, numbers, decisions, strict=True))
+    answers = [item.answer(decision) for item, _, decision in each]
+    add = _Adding(connection)
+    add(tables.requests, [(n, i.received_at, "POST", i.path, i.body) for i, n, _ in each])
+    add(tables.request_origins, [(n, i.name, i.api_key) for i, n, _ in each])
+    add(
+        tables.decisions,
+        [(d, n, "approval", i.dossier_hash, i.decided_at, i.inputs, i.outcome) for i, n, d in each],
+    )
+    add(tables.decision_records, [(d, i.record) for i, _, d in each])
+    claims = [i for i in items if i.claim is not None]
+    ids = _numbers(connection, tables.signing_claims, len(claims))
+    add(
+        tables.signing_claims,
+        [
+            (number, i.filing, i.sequence, 0, i.digest, i.dead_after, i.claim, i.claimed_at)
+            for number, i in zip(ids, claims, strict=True)
+        ],
+    )
+    signed = [(i, d) for i, _, d in each if i.signed]
+    ids = _numbers(connection, tables.signatures, len(signed))
+    add(
+        tables.signatures,
+        [
+            (number, d, i.filing, i.sequence, i.digest, i.signature, answered_at)
+            for number, (i, d) in zip(ids, signed, strict=True)
+        ],
+    )
+    add(
+        tables.answers,
+        [(n, answered_at, 200, answer) for (_, n, _), answer in zip(each, answers, strict=True)],
+    )
+    leaves = []
+    for item, _, decision in each:
+        leaves.append(decision_leaf(decision, item.record))
+        if item.signed:
+            leaves.append(signature_leaf(item.digest, item.signature))
+    append_leaf(connection, *leaves)
+    return list(zip(decisions, answers, strict=True))
+
+
+def _numbers(connection: Connection, table: Table, count: int) -> list[int]:
+    """Numbers for `count` new rows, which nobody else gets: SQLite has one writer, PostgreSQL a sequence."""
+    if not count:
+        return []
+    if connection.dialect.name == "sqlite":
+        last = int(connection.execute(_last(table)).scalar_one())
+        return list(range(last + 1, last + count + 1))
+    query = text(f"SELECT nextval(pg_get_serial_sequence('{table.name}', 'id')) FROM generate_series(1, :count)")  # noqa: S608 - a table of ours
+    return [int(number) for number in connection.execute(query, {"count": count}).scalars()]
+
+
+@lru_cache(maxsize=16)
+def _last(table: Table) -> Any:
+    return select(func.coalesce(func.max(table.c.id), 0))
+
+
+class _Adding:
+    """Inserts rows that give a value to every column, in the table's order."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._mark = "?" if connection.dialect.name == "sqlite" else "%s"
+
+    def __call__(self, table: Table, rows: list[tuple[Any, ...]]) -> None:
+        if not rows:
+            return
+        columns = ", ".join(f'"{column.name}"' for column in table.columns)
+        marks = ", ".join(self._mark for _ in table.columns)
+        self._connection.exec_driver_sql(f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})', rows)  # noqa: S608 - names of ours

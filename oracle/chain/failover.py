@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import requests
 from web3 import Web3
@@ -28,6 +28,8 @@ from oracle.errors import FilingGateError, InputError, UnreachableError
 __all__ = ["EndpointHealth", "FailoverProvider", "connect_endpoints", "is_known", "is_nonce_too_low"]
 
 LOG = logging.getLogger("filing_gate.rpc")
+
+T = TypeVar("T")
 
 #: Largest answer read, in bytes.
 MAX_ANSWER = 64 * 1024 * 1024
@@ -205,6 +207,41 @@ class FailoverProvider(JSONBaseProvider):
             return limited
         raise self._nobody()
 
+    def make_batch_request(self, requests: list[tuple[RPCEndpoint, Any]]) -> list[RPCResponse]:
+        """The answers to several of Ethereum's own reads, in their order, by one request.
+
+        What an endpoint does not take in a batch is asked one by one. Errors as `make_request`.
+        """
+        calls = [
+            {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+            for number, (method, params) in enumerate(requests)
+        ]
+        body = json.dumps(calls).encode()
+        for endpoint in self._in_order():
+            if not self._may_read(endpoint):
+                continue
+            try:
+                found = self._timed(endpoint, lambda url: self._in_batch(requests, self._post(url, body)))
+            except _Unusable:
+                continue
+            return [
+                answer if answer is not None and _error_code(answer) not in _LIMITS else self.make_request(*request)
+                for answer, request in zip(found, requests, strict=True)
+            ]
+        return [self.make_request(*request) for request in requests]
+
+    @classmethod
+    def _in_batch(cls, requests: Sequence[tuple[RPCEndpoint, Any]], data: bytes) -> list[RPCResponse | None]:
+        """The answers by their ids; None for each that is missing, as all are where no batch is taken."""
+        answers = _json(data)
+        if not isinstance(answers, list):
+            return [None] * len(requests)
+        by_id = {answer.get("id"): answer for answer in answers if isinstance(answer, dict)}
+        return [
+            cls._checked(str(method), by_id[number]) if number in by_id else None
+            for number, (method, _) in enumerate(requests)
+        ]
+
     def health(self) -> list[EndpointHealth]:
         """Each endpoint as it was found when last asked, in the order of the configuration."""
         return [
@@ -292,10 +329,24 @@ class FailoverProvider(JSONBaseProvider):
     # Asking ---------------------------------------------------------------------------------------------------------
 
     def _ask(self, endpoint: _Endpoint, method: str, body: bytes) -> RPCResponse:
+        answer = self._timed(endpoint, lambda url: self._checked(method, _json(self._post(url, body))))
+        result = answer.get("result")
+        if method == "eth_chainId" and isinstance(result, str):
+            self._learn_chain(endpoint, int(result, 16))
+        elif method == "eth_blockNumber" and isinstance(result, str):
+            endpoint.head, endpoint.head_at = int(result, 16), self._clock()
+        if endpoint.checked:
+            endpoint.failures, endpoint.bad_until, endpoint.last_error = 0, 0.0, None
+        if answer.get("error") is not None:
+            answer = cast(RPCResponse, {**answer, "error": _without_keys_in(answer["error"], endpoint.url)})
+        return answer
+
+    def _timed(self, endpoint: _Endpoint, ask: Callable[[str], T]) -> T:
+        """What `ask` makes of the endpoint's URL; its time is told, and a failure remembered."""
         self._local.url = endpoint.url
         started = self._clock()
         try:
-            answer = self._parsed(method, self._post(endpoint.url, body))
+            answer = ask(endpoint.url)
         except _Unusable as error:
             self._report(endpoint.shown, False, self._clock() - started)
             self._failed(endpoint, str(error))
@@ -306,15 +357,6 @@ class FailoverProvider(JSONBaseProvider):
             raise _Unusable from None
         endpoint.latency = self._clock() - started
         self._report(endpoint.shown, True, endpoint.latency)
-        result = answer.get("result")
-        if method == "eth_chainId" and isinstance(result, str):
-            self._learn_chain(endpoint, int(result, 16))
-        elif method == "eth_blockNumber" and isinstance(result, str):
-            endpoint.head, endpoint.head_at = int(result, 16), self._clock()
-        if endpoint.checked:
-            endpoint.failures, endpoint.bad_until, endpoint.last_error = 0, 0.0, None
-        if answer.get("error") is not None:
-            answer = cast(RPCResponse, {**answer, "error": _without_keys_in(answer["error"], endpoint.url)})
         return answer
 
     def _learn_chain(self, endpoint: _Endpoint, found: int) -> None:
@@ -361,11 +403,7 @@ class FailoverProvider(JSONBaseProvider):
         return bytes(found)
 
     @staticmethod
-    def _parsed(method: str, data: bytes) -> RPCResponse:
-        try:
-            answer = json.loads(data)
-        except (ValueError, RecursionError):
-            raise _Unusable("its answer is no JSON") from None
+    def _checked(method: str, answer: Any) -> RPCResponse:
         if not isinstance(answer, dict) or (answer.get("error") is None and "result" not in answer):
             raise _Unusable("its answer is no JSON-RPC")
         if answer.get("error") is None:
@@ -439,6 +477,13 @@ class FailoverProvider(JSONBaseProvider):
             where=f"chain {self.chain_id}",
             remedy="check that it runs and that the addresses under [chain] are right",
         )
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        raise _Unusable("its answer is no JSON") from None
 
 
 def _error_code(answer: RPCResponse) -> int | None:

@@ -28,6 +28,9 @@ __all__ = ["Database", "StoredSignature", "format_time"]
 
 Result = TypeVar("Result")
 
+#: Parsed dossiers that are kept: those of a batch of looks; each takes some tens of kB.
+PARSED_DOSSIERS = 256
+
 
 @dataclass(frozen=True)
 class StoredSignature:
@@ -49,6 +52,8 @@ class Database:
         parsed = parse_url(url)
         self._where = shown(parsed)
         self._engine = make_engine(parsed)
+        #: The dossiers read last, with the bytes they were parsed from.
+        self._parsed: dict[str, tuple[bytes, Dossier]] = {}
         self._group = GroupCommit(self._engine) if self._engine.dialect.name == "sqlite" else None
         try:
             create_or_check(self._engine, self._where)
@@ -179,12 +184,29 @@ class Database:
             ).scalar()
         if canonical is None:
             return None
+        return self._checked(name, canonical)
+
+    def _checked(self, name: str, canonical: bytes) -> Dossier:
+        """A stored dossier, parsed and held against its hash. The same bytes are not parsed twice in a row of looks."""
+        known = self._parsed.get(name)
+        if known is not None and known[0] == canonical:
+            return known[1]
         dossier = parse_dossier(canonical, what=f"stored dossier {name}")
         if "0x" + dossier.dossier_hash().hex() != name:
             raise FilingGateError(
                 "the stored dossier no longer fits its hash", where=name, remedy="restore the database from a backup"
             )
+        while len(self._parsed) >= PARSED_DOSSIERS:
+            self._parsed.pop(next(iter(self._parsed), None), None)
+        self._parsed[name] = (canonical, dossier)
         return dossier
+
+    def dossiers_of(self, names: Sequence[str]) -> dict[str, Dossier]:
+        """Those of several hashes that are there."""
+        table = tables.dossiers
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(table.c.hash, table.c.canonical).where(table.c.hash.in_(names))).all()
+        return {name: self._checked(name, canonical) for name, canonical in rows}
 
     def entity_of(self, number: str) -> str | None:
         """The entity's folded name in the newest dossier with this folded number."""
@@ -382,17 +404,19 @@ class Database:
 
     def filing_events(self, number: str) -> list[RecordedEvent]:
         """The record of a filing by its folded number, in the order of recording."""
+        return self.records([number])[number]
+
+    def records(self, numbers: Sequence[str]) -> dict[str, list[RecordedEvent]]:
+        """The records of several filings by their folded numbers, each in the order of recording."""
         table = tables.filing_events
+        columns = (table.c.number, table.c.kind, table.c.at, table.c.by, table.c.content, table.c.evidence)
         with self._engine.connect() as connection:
-            rows = connection.execute(
-                select(table.c.kind, table.c.at, table.c.by, table.c.content, table.c.evidence)
-                .where(table.c.number == number)
-                .order_by(table.c.id)
-            ).all()
-        return [
-            RecordedEvent(RecordKind(kind), int(at), by, json.loads(content), evidence)
-            for kind, at, by, content, evidence in rows
-        ]
+            query = select(*columns).where(table.c.number.in_(numbers)).order_by(table.c.id)
+            rows = connection.execute(query).all()
+        found: dict[str, list[RecordedEvent]] = {number: [] for number in numbers}
+        for number, kind, at, by, content, evidence in rows:
+            found[number].append(RecordedEvent(RecordKind(kind), int(at), by, json.loads(content), evidence))
+        return found
 
     def recorded_filings(self) -> list[str]:
         """The folded numbers of all filings that have a record."""

@@ -6,6 +6,7 @@ python scripts/bench.py sign             bench/results/sign.json: signing and ch
                                          of five rounds. All paths handle the same approvals; before timing, every
                                          digest is compared with eth-account's
 python scripts/bench.py gas              bench/results/gas.json: see scripts/bench_gas.py
+python scripts/bench.py growth           bench/results/growth.json: see scripts/bench_growth.py; not by default
 python scripts/bench.py gas --check      measures nothing; 1 if gas.json and the tests' snapshot disagree
 """
 
@@ -35,7 +36,7 @@ from oracle.domain.approval import FilingApproval, Tranche
 from oracle.signing.eip712 import Domain, approval_digest
 from oracle.signing.keys import KeySigner
 from oracle.signing.recovery import recover
-from scripts import bench_gas
+from scripts import bench_gas, bench_growth
 from tests.signing.typed_data import digest_by_eth_account, signable
 
 ROUNDS = 5
@@ -78,12 +79,12 @@ def per_second(work: Callable[[int], object]) -> int:
 def main(argv: list[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     parser = argparse.ArgumentParser(description="Measure, print, and write bench/results/.")
-    parser.add_argument("what", nargs="*", metavar="{sign,gas}", help="both by default")
+    parser.add_argument("what", nargs="*", metavar="{sign,gas,growth}", help="sign and gas by default")
     parser.add_argument("--check", action="store_true", help="compare gas.json with the snapshot, measure nothing")
     options = parser.parse_args(argv)
     for name in options.what:
-        if name not in ("sign", "gas"):
-            parser.error(f"{name} is not one of sign, gas")
+        if name not in ("sign", "gas", "growth"):
+            parser.error(f"{name} is not one of sign, gas, growth")
     if options.check:
         lines = bench_gas.differences()
         for line in lines:
@@ -100,6 +101,8 @@ def main(argv: list[str] | None = None) -> int:
             print(f"bench: {error}", file=sys.stderr)
             return 2
         print(f"wrote {bench_gas.RESULT.relative_to(ROOT)}")
+    if code == 0 and "growth" in what:
+        code = bench_growth.main([])
     return code
 
 

@@ -75,13 +75,14 @@ class Filing:
 
 @dataclass
 class GrowthWorld:
-    """What runs: `config` is the node's file, `site` the stand-in, `seconds` what each part of the set-up took."""
+    """What runs: `url` is the chain's, `config` the node's file, `site` the stand-in, `seconds` what each part of the set-up took."""
 
     filings: list[Filing]
     deployment: Deployment
     registry: Registry
     w3: Web3
     url: str
+    anvil_pid: int
     site: CsrcSite
     config: Path
     seconds: dict[str, float]
@@ -132,7 +133,13 @@ def growth_world(folder: Path, count: int, *, interval: int, sweep: int = 1, con
                 }
             )
             deployment = deploy(manifest, w3, NodeAccountSender(issuer))
-            (folder / "deployment.json").write_text(deployment.model_dump_json(by_alias=True), encoding="utf-8")
+            listed = [
+                {**token.model_dump(), "id": f"{token.id}-{filing.index}", "address": address}
+                for filing in filings
+                for token, address in zip(deployment.tokens[:2], _tokens(deployment, filing), strict=True)
+            ]
+            whole = type(deployment).model_validate({**deployment.model_dump(), "tokens": listed})
+            (folder / "deployment.json").write_text(whole.model_dump_json(by_alias=True), encoding="utf-8")
         rpc = RawRpc([anvil.url], timeout=300)
         with _timed(seconds, "tokens"):
             codes = [rpc.call("eth_getCode", [token.address, "latest"]) for token in deployment.tokens[:2]]
@@ -153,7 +160,7 @@ def growth_world(folder: Path, count: int, *, interval: int, sweep: int = 1, con
         with _timed(seconds, "approve"):
             _approve(w3, rpc, deployment, filings, dossiers, signers[:2], config)
         yield GrowthWorld(
-            filings, deployment, Registry(w3, deployment.registry), w3, anvil.url, site, config, seconds
+            filings, deployment, Registry(w3, deployment.registry), w3, anvil.url, anvil.pid, site, config, seconds
         )
 
 

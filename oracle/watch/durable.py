@@ -34,7 +34,7 @@ LOG = logging.getLogger("filing_gate.watch")
 
 #: Filings looked at in one step, for each that is looked at at the same time: what one of them needs is done when all
 #: of a step have been looked at.
-BATCH = 4
+BATCH = 16
 
 #: A replica is taken for gone when it has missed so many ticks, and never sooner than this many seconds.
 SILENT_TICKS, SILENT_SECONDS = 5, 60

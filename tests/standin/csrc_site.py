@@ -426,6 +426,11 @@ class CsrcSite(SiteState):
         return line.strip()
 
     @property
+    def pid(self) -> int:
+        """The number of the process it runs in."""
+        return self._process.pid if self._process is not None else os.getpid()
+
+    @property
     def host(self) -> str:
         """host:port."""
         return self.url.removeprefix("http://")

@@ -89,7 +89,8 @@ class Serve:
 
     def looked_since(self, moment: int) -> int:
         """How many filings were looked at since then."""
-        return _number(self._world, f"select count(*) from watched_filings where number <> '' and looked_at >= {moment}")
+        query = "select count(*) from watched_filings where number <> '' and looked_at >= ?"
+        return _number(self._world, query, moment)
 
     def wait_looked(self, moment: int, count: int, seconds: float) -> float:
         """Seconds until all were looked at."""
@@ -127,11 +128,11 @@ def serving(world: GrowthWorld, port: int) -> Iterator[Serve]:
         serve.stop()
 
 
-def _number(world: GrowthWorld, query: str) -> int:
+def _number(world: GrowthWorld, query: str, *values: int) -> int:
     path = world.config.parent / "node.db"
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=60)) as connection:
         try:
-            return int(connection.execute(query).fetchone()[0])
+            return int(connection.execute(query, values).fetchone()[0])
         except sqlite3.OperationalError as error:
             if "no such table" in str(error):
                 return 0  # it has not begun yet
@@ -294,14 +295,15 @@ def _keep(known: dict[str, Any], table: dict[str, Any]) -> None:
 def _lines(known: dict[str, Any]) -> Iterator[str]:
     for name, row in known["filings"].items():
         yield (
-            f"{int(name):6,} filings  cycle {row['watch_cycle_seconds']} s ({row['cpu_ms_a_look']['node']} ms CPU a look)"
+            f"{int(name):6,} filings  cycle {row['watch_cycle_seconds']} s"
+            f"  CPU {row['cpu_ms_a_look']['node']} ms a look"
             f"  memory {row['rss_mb']} MB, peak {row['peak_rss_mb']}  start {row['start_seconds']} s"
             f"  page {row['register_page_ms']} ms  audit {row['audit_seconds']} s"
         )
     if (change := known.get("change_to_refused_mint")) is not None:
         yield (
-            f"change to refused mint: {change['median_seconds']} s in the middle, {change['longest_seconds']} s at most,"
-            f" with an interval of {change['poll_interval_seconds']} s"
+            f"change to refused mint: {change['median_seconds']} s in the middle, {change['longest_seconds']} s at"
+            f" most, with an interval of {change['poll_interval_seconds']} s"
         )
 
 

@@ -43,7 +43,7 @@ from tests.standin.csrc_site import CsrcSite
 
 __all__ = ["PASSWORD", "PASSWORD_ENV", "Filing", "GrowthWorld", "growth_world"]
 
-PASSWORD, PASSWORD_ENV = "growth", "GROWTH_PASSWORD"  # noqa: S105 - of throw-away keys on a local chain
+PASSWORD, PASSWORD_ENV = "growth", "GROWTH_PASSWORD"
 AMOUNT, UNITS = "100000000", 1_000_000
 WINDOW = 86_400
 #: Approvals in one transaction; the registry takes no more, and a block must hold them.
@@ -75,7 +75,7 @@ class Filing:
 
 @dataclass
 class GrowthWorld:
-    """What runs: `url` is the chain's, `config` the node's file, `site` the stand-in, `seconds` what each part of the set-up took."""
+    """What runs: `url` is the chain's, `config` the node's file, `seconds` what each part of the set-up took."""
 
     filings: list[Filing]
     deployment: Deployment
@@ -107,8 +107,8 @@ def _tokens(deployment: Deployment, filing: Filing) -> list[str]:
 
 
 @contextmanager
-def growth_world(folder: Path, count: int, *, interval: int, sweep: int = 1, concurrency: int = 2, port: int = 0,
-                 watch: bool = True) -> Iterator[GrowthWorld]:  # fmt: skip
+def growth_world(folder: Path, count: int, *, interval: int, sweep: int = 1, concurrency: int = 2, port: int = 0
+                 ) -> Iterator[GrowthWorld]:  # fmt: skip
     """Everything but the node's process, which is the caller's: `filing-gate serve --config` with PASSWORD in its
     environment."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -151,7 +151,7 @@ def growth_world(folder: Path, count: int, *, interval: int, sweep: int = 1, con
         raw_call(w3, "anvil_setBalance", [relay.address, hex(10**20)])
         config = folder / "node.toml"
         config.write_text(
-            _config(deployment.registry, anvil.url, site.url, count, interval, sweep, concurrency, port, watch),
+            _config(deployment.registry, anvil.url, site.url, count, interval, sweep, concurrency, port),
             encoding="utf-8",
         )
         with _timed(seconds, "dossiers"):
@@ -237,10 +237,8 @@ def _approve(
             sequence=1,
         )
         digest = approval_digest(domain, approval)
-        pairs.append(
-            (approval, [OperatorSignature(operator=item.address, signature="0x" + item.sign(digest).hex())
-                        for item in signers])  # fmt: skip
-        )
+        given = [OperatorSignature(operator=item.address, signature="0x" + item.sign(digest).hex()) for item in signers]
+        pairs.append((approval, given))
     sent = []
     for begin in range(0, len(pairs), BATCH):
         data = registry.approve_batch_data(pairs[begin : begin + BATCH])
@@ -259,7 +257,7 @@ def _approve(
 
 
 def _config(
-    registry: str, chain: str, site: str, count: int, interval: int, sweep: int, concurrency: int, port: int, watch: bool
+    registry: str, chain: str, site: str, count: int, interval: int, sweep: int, concurrency: int, port: int
 ) -> str:
     return f'''name = "operator-1"
 [http]
@@ -281,7 +279,6 @@ wait_seconds = 30
 [duties]
 sweep_seconds = {sweep}
 [watch]
-enabled = {"true" if watch else "false"}
 interval_seconds = {interval}
 retry_seconds = 5
 concurrency = {concurrency}

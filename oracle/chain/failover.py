@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import requests
 from web3 import Web3
@@ -29,8 +29,6 @@ __all__ = ["EndpointHealth", "FailoverProvider", "connect_endpoints", "is_known"
 
 LOG = logging.getLogger("filing_gate.rpc")
 
-T = TypeVar("T")
-
 #: Largest answer read, in bytes.
 MAX_ANSWER = 64 * 1024 * 1024
 
@@ -39,6 +37,9 @@ FIRST_PENALTY, LONGEST_PENALTY = 2.0, 120.0
 
 #: Heads are compared anew when they are older than this, in seconds; one that was not renewed counts for so long.
 HEAD_SECONDS, HEAD_MEMORY = 4.0, 3600.0
+
+#: An endpoint that took no batch is asked one by one for so many seconds.
+SINGLE_SECONDS = 60.0
 
 #: How often all endpoints are tried before a call fails, and the pause between, in seconds.
 ROUNDS, PAUSE = 2, 0.1
@@ -108,6 +109,8 @@ class _Endpoint:
         #: The other chain it was found on.
         self.other_chain: int | None = None
         self.failures = 0
+        #: Until then nothing is asked in batches.
+        self.single_until = 0.0
         self.bad_until = 0.0
         self.last_error: str | None = None
         self.lags = False
@@ -207,39 +210,44 @@ class FailoverProvider(JSONBaseProvider):
             return limited
         raise self._nobody()
 
-    def make_batch_request(self, requests: list[tuple[RPCEndpoint, Any]]) -> list[RPCResponse]:
+    def make_batch_request(self, asked: list[tuple[RPCEndpoint, Any]]) -> list[RPCResponse]:
         """The answers to several of Ethereum's own reads, in their order, by one request.
 
-        What an endpoint does not take in a batch is asked one by one. Errors as `make_request`.
+        What an endpoint does not take in a batch is asked one by one, and that is no fault of its. Errors as
+        `make_request`.
         """
         calls = [
             {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
-            for number, (method, params) in enumerate(requests)
+            for number, (method, params) in enumerate(asked)
         ]
         body = json.dumps(calls).encode()
         for endpoint in self._in_order():
-            if not self._may_read(endpoint):
+            if endpoint.single_until > self._clock() or not self._may_read(endpoint):
                 continue
+            self._local.url = endpoint.url
             try:
-                found = self._timed(endpoint, lambda url: self._in_batch(requests, self._post(url, body)))
-            except _Unusable:
-                continue
+                found = self._in_batch(asked, self._post(endpoint.url, body))
+            except (_Unusable, requests.exceptions.RequestException, OSError):
+                found = [None] * len(asked)
+            if all(answer is None for answer in found):
+                endpoint.single_until = self._clock() + SINGLE_SECONDS
+                break
             return [
                 answer if answer is not None and _error_code(answer) not in _LIMITS else self.make_request(*request)
-                for answer, request in zip(found, requests, strict=True)
+                for answer, request in zip(found, asked, strict=True)
             ]
-        return [self.make_request(*request) for request in requests]
+        return [self.make_request(*request) for request in asked]
 
     @classmethod
-    def _in_batch(cls, requests: Sequence[tuple[RPCEndpoint, Any]], data: bytes) -> list[RPCResponse | None]:
+    def _in_batch(cls, asked: Sequence[tuple[RPCEndpoint, Any]], data: bytes) -> list[RPCResponse | None]:
         """The answers by their ids; None for each that is missing, as all are where no batch is taken."""
         answers = _json(data)
         if not isinstance(answers, list):
-            return [None] * len(requests)
+            return [None] * len(asked)
         by_id = {answer.get("id"): answer for answer in answers if isinstance(answer, dict)}
         return [
             cls._checked(str(method), by_id[number]) if number in by_id else None
-            for number, (method, _) in enumerate(requests)
+            for number, (method, _) in enumerate(asked)
         ]
 
     def health(self) -> list[EndpointHealth]:
@@ -329,24 +337,10 @@ class FailoverProvider(JSONBaseProvider):
     # Asking ---------------------------------------------------------------------------------------------------------
 
     def _ask(self, endpoint: _Endpoint, method: str, body: bytes) -> RPCResponse:
-        answer = self._timed(endpoint, lambda url: self._checked(method, _json(self._post(url, body))))
-        result = answer.get("result")
-        if method == "eth_chainId" and isinstance(result, str):
-            self._learn_chain(endpoint, int(result, 16))
-        elif method == "eth_blockNumber" and isinstance(result, str):
-            endpoint.head, endpoint.head_at = int(result, 16), self._clock()
-        if endpoint.checked:
-            endpoint.failures, endpoint.bad_until, endpoint.last_error = 0, 0.0, None
-        if answer.get("error") is not None:
-            answer = cast(RPCResponse, {**answer, "error": _without_keys_in(answer["error"], endpoint.url)})
-        return answer
-
-    def _timed(self, endpoint: _Endpoint, ask: Callable[[str], T]) -> T:
-        """What `ask` makes of the endpoint's URL; its time is told, and a failure remembered."""
         self._local.url = endpoint.url
         started = self._clock()
         try:
-            answer = ask(endpoint.url)
+            answer = self._checked(method, _json(self._post(endpoint.url, body)))
         except _Unusable as error:
             self._report(endpoint.shown, False, self._clock() - started)
             self._failed(endpoint, str(error))
@@ -357,6 +351,15 @@ class FailoverProvider(JSONBaseProvider):
             raise _Unusable from None
         endpoint.latency = self._clock() - started
         self._report(endpoint.shown, True, endpoint.latency)
+        result = answer.get("result")
+        if method == "eth_chainId" and isinstance(result, str):
+            self._learn_chain(endpoint, int(result, 16))
+        elif method == "eth_blockNumber" and isinstance(result, str):
+            endpoint.head, endpoint.head_at = int(result, 16), self._clock()
+        if endpoint.checked:
+            endpoint.failures, endpoint.bad_until, endpoint.last_error = 0, 0.0, None
+        if answer.get("error") is not None:
+            answer = cast(RPCResponse, {**answer, "error": _without_keys_in(answer["error"], endpoint.url)})
         return answer
 
     def _learn_chain(self, endpoint: _Endpoint, found: int) -> None:

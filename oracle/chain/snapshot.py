@@ -170,7 +170,7 @@ def _answers(registry: Registry, calls: Mapping[tuple[str, ...], Call]) -> dict[
         try:
             results = batch_call(registry.w3, [calls[key] for key in some])
         except FilingGateError:
-            continue  # asked one by one where it is needed, where the error counts
+            break  # asked one by one where it is needed, where the error counts
         found.update({key: result for key, result in zip(some, results, strict=True) if result is not None})
     return found
 

@@ -190,7 +190,7 @@ class Duties:
         return added
 
     def glance(self, registry: Registry, records: Mapping[str, Sequence[RecordedEvent]]) -> Snapshot:
-        """The registry as it stands now, with all that looks at these filings (by folded number) ask of it read at once.
+        """The registry as it stands now; all that looks at these filings (by folded number) ask of it is read at once.
 
         UnreachableError if the chain can't be read.
         """

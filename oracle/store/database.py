@@ -197,7 +197,7 @@ class Database:
                 "the stored dossier no longer fits its hash", where=name, remedy="restore the database from a backup"
             )
         while len(self._parsed) >= PARSED_DOSSIERS:
-            self._parsed.pop(next(iter(self._parsed), None), None)
+            self._parsed.pop(next(iter(self._parsed), ""), None)
         self._parsed[name] = (canonical, dossier)
         return dossier
 

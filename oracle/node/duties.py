@@ -174,6 +174,12 @@ class Duties:
         finally:
             self._memory.record = None
 
+    def read_again(self, number: str) -> None:
+        """Within `looking`: what was recorded since the block began counts from here on."""
+        memory = getattr(self._memory, "record", None)
+        if memory is not None:
+            memory.pop(number, None)
+
     def _record(self, number: str) -> list[RecordedEvent]:
         memory: dict[str, list[RecordedEvent]] | None = getattr(self._memory, "record", None)
         if memory is None:
@@ -184,9 +190,7 @@ class Duties:
 
     def _add(self, number: str, key: str, item: RecordedEvent) -> bool:
         added = self._database.add_filing_event(number, key, item)
-        memory = getattr(self._memory, "record", None)
-        if memory is not None:
-            memory.pop(number, None)
+        self.read_again(number)
         return added
 
     def glance(self, registry: Registry, records: Mapping[str, Sequence[RecordedEvent]]) -> Snapshot:

@@ -51,8 +51,9 @@ __all__ = ["PARSER_VERSION", "CsrcConfig", "CsrcSource"]
 _INTERVAL = 0.25
 _LONGEST = 1000
 _LONGEST_URL = 2000
-#: Glances share a reading of the lists for so long after it, in seconds, or for so many times as long as it took.
-SHARED_SECONDS, SHARED_TIMES = 1.0, 4.0
+#: Glances share a reading of the lists for so long after it, in seconds, or for so many times as long as it took, but
+#: never longer than the last of these.
+SHARED_SECONDS, SHARED_TIMES, LONGEST_SHARED = 1.0, 4.0, 60.0
 #: Parsed pages that are remembered: of thousands of filings those of one batch of looks, and of the lists.
 REMEMBERED = 1024
 _UNKNOWN_STATE = "the vocabulary does not know {!r}: add it to [vocabulary] once its meaning is sure"
@@ -173,8 +174,8 @@ class CsrcSource:
     def glance(self, query: FilingQuery) -> list[Observation]:
         """As `observe`, with lists, withdrawals, tables and requests read once for all glances of a moment.
 
-        That moment lasts `SHARED_SECONDS`, or `SHARED_TIMES` as long as the reading took: of the time, a fifth at most
-        goes into reading lists. The filing's own notice is asked for in any case.
+        That moment lasts `SHARED_SECONDS`, or `SHARED_TIMES` as long as the reading took if all could be read: of the
+        time, a fifth goes into reading long lists. The filing's own notice is asked for in any case.
         """
         with self._sharing:
             shared = self._shared
@@ -187,7 +188,9 @@ class CsrcSource:
         with self._http() as http:
             _Visit(self._config, http, FilingQuery(), reading, self._memory).read_common()
         ended = time.monotonic()
-        reading.good_until = ended + max(SHARED_SECONDS, SHARED_TIMES * (ended - began))
+        # What could not be read is asked for again soon, or a site that is back would still count as away.
+        times = 0.0 if reading.failed else min(SHARED_TIMES * (ended - began), LONGEST_SHARED)
+        reading.good_until = ended + max(SHARED_SECONDS, times)
         return reading
 
     def _http(self) -> HttpCapture:
@@ -274,6 +277,13 @@ class _Reading:
         self.joined: dict[tuple[str, ...], _Items] = {}
         self.answers: dict[str, Exchange | FetchError] = {}
         self.newest: Exchange | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether something could not be read that may be readable a moment later."""
+        errors = [found for found in self.answers.values() if isinstance(found, FetchError)]
+        gone = [item for item in errors if item.exchange is not None and 400 <= item.exchange.status < 500]
+        return len(gone) < len(errors) or any(found.fault is not None for found in self.lists.values())
 
 
 class _Memory:

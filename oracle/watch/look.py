@@ -129,6 +129,8 @@ def _see(node: Node, registry: Registry, number: str, now: int, seen: _Seen) -> 
     except FilingGateError as error:  # a source that can't even be asked must not keep what is recorded from counting
         report.unreachable = isinstance(error, UnreachableError)
         report.problems.append(str(error))
+    # The sources may have taken their time, and an issuer may have declared something in it.
+    duties.read_again(number)
     duties.overdue(number, registry, state, now, report)
     folded = duties.folded(number, now)
     report.state, seen.stopped = folded.life.state.value, folded.stopped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -369,6 +370,9 @@ def test_look_at__told_to_stop__leaves_what_it_took_due(world: World) -> None:
     assert [item["kind"] for item in relay(world, 0, **NEAR).look_at([number], now, "tick:2")] == ["renew"]
 
 
+RISK = {"kind": "MAJOR_RISK", "what": "fire", "statement": "in-between", "block": None}
+
+
 def test_look_at__risk_declared_while_the_sources_are_asked__counts_in_this_look(world: World) -> None:
     number = "国合函〔2026〕3015号"
     approved(world, number)
@@ -377,7 +381,7 @@ def test_look_at__risk_declared_while_the_sources_are_asked__counts_in_this_look
 
     class Slow(Source):
         def observe(self, query: Any) -> list[Any]:
-            item = RecordedEvent(RecordKind.DECLARED, now, "issuer", {"kind": "MAJOR_RISK", "what": "fire"})
+            item = RecordedEvent(RecordKind.DECLARED, now, "issuer", {**RISK, "eventOn": today().isoformat()})
             watcher.node.database.add_filing_event(number, "statement:in-between", item)
             return super().observe(query)
 
@@ -391,11 +395,14 @@ def test_look_at__many_at_once__few_requests_to_the_chain(world: World, monkeypa
     watcher, now = relay(world, 0), int(time.time())
     watcher.cycle(now, [number])
     asked: list[int] = []
-    single, batch = FailoverProvider.make_request, FailoverProvider.make_batch_request
-    monkeypatch.setattr(FailoverProvider, "make_request", lambda self, *call: asked.append(1) or single(self, *call))
-    monkeypatch.setattr(
-        FailoverProvider, "make_batch_request", lambda self, calls: asked.append(len(calls)) or batch(self, calls)
-    )
+    post = FailoverProvider._post
+
+    def counted(self: FailoverProvider, url: str, body: bytes) -> bytes:
+        calls = json.loads(body)
+        asked.append(len(calls) if isinstance(calls, list) else 1)
+        return post(self, url, body)
+
+    monkeypatch.setattr(FailoverProvider, "_post", counted)
     registry = watcher._registry({number: watcher.node.database.filing_events(number)})
     # Is there a contract, the newest block, and one batch: longest window, state, newest change, two tokens.
     assert [asked[:2], len(asked), asked[2] >= 5] == [[1, 1], 3, True]

@@ -42,7 +42,7 @@ lint: ## style, types and the direction of imports
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo
 
-bench: ## measurements, as JSON in bench/results/ (BENCH_ARGS=gas or sign for one)
+bench: ## measurements, as JSON in bench/results/ (BENCH_ARGS='sign gas audit http growth' to choose)
 	@test -f scripts/bench.py || { echo 'make bench: scripts/bench.py is missing from this tree' >&2; exit 1; }
 	@scripts/bootstrap.sh project node
 	@tests/contracts/adapters/install.sh

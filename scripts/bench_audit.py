@@ -1,4 +1,4 @@
-"""`make bench BENCH_ARGS=audit`: how fast a history is audited, and with how much memory -> bench/results/audit.json
+"""How fast a history is audited, and with how much memory -> bench/results/audit.json
 
 A committee of five, three of whom sign, approves and the issuer mints, again and again, on a local anvil; ten
 transactions a block. The audit runs as a process of its own, without anything known beforehand, and must be clean. An
@@ -20,13 +20,9 @@ sys.path[0] = str(ROOT)
 
 import argparse
 import json
-import platform
 import resource
-import statistics
 import subprocess
 import time
-from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any
 
 import coincurve
@@ -51,10 +47,11 @@ from oracle.domain.approval import FilingApproval, OperatorSignature, Tranche
 from oracle.domain.canonical import keccak256
 from oracle.signing.eip712 import Domain, approval_digest
 from oracle.signing.keys import KeySigner
+from scripts.bench_measure import machine, rate_of, round_of, versions
 from tests.anvil import start_anvil
 from tests.signing.typed_data import signable
 
-RESULT = ROOT / "bench" / "results" / "audit.json"
+PAIRS = 20_000
 OPERATORS = sorted(
     (KeySigner(keccak256(f"bench operator {number}".encode())) for number in range(5)),
     key=lambda key: int(key.address, 16),
@@ -118,7 +115,7 @@ def _sent(sender: str, to: str, data: bytes, gas: int) -> tuple[str, list[Any]]:
     return "eth_sendTransaction", [{"from": sender, "to": to, "data": "0x" + data.hex(), "gas": hex(gas)}]
 
 
-def measure(url: str, file: Path) -> dict[str, Any]:
+def audit(url: str, file: Path) -> dict[str, Any]:
     """One audit in this process: seconds, events, and the most memory it ever held."""
     far: list[Progress] = []
     began = time.perf_counter()
@@ -163,64 +160,60 @@ def bare_recover() -> int:
     """Recoveries per second of coincurve alone."""
     digest = keccak256(b"bench")
     raw = coincurve.PrivateKey(OPERATORS[0].secret).sign_recoverable(digest, hasher=None)
-    return _rate(lambda: coincurve.PublicKey.from_signature_and_message(raw, digest, hasher=None))
 
+    def once(_: int) -> object:
+        return coincurve.PublicKey.from_signature_and_message(raw, digest, hasher=None)
 
-def _rate(work: Callable[[], object]) -> int:
-    rates = []
-    for _ in range(ROUNDS):
-        done, began = 0, time.perf_counter()
-        while (now := time.perf_counter()) - began < 0.5:
-            work()
-            done += 1
-        rates.append(done / (now - began))
-    return round(statistics.median(rates))
+    return rate_of([round_of(once) for _ in range(ROUNDS)]).median
 
 
 def audited(url: str, file: Path) -> dict[str, Any]:
-    """`measure` in a process of its own."""
-    command = [sys.executable, str(ROOT / "scripts" / "bench_audit.py"), "--measure", url, str(file)]
+    """`audit` in a process of its own."""
+    command = [sys.executable, str(ROOT / "scripts" / "bench_audit.py"), "--audit", url, str(file)]
     found: dict[str, Any] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     return found
 
 
-def write(pairs: int, folder: Path) -> str:
-    """Measure, write the result, and say it in a line."""
+def measure(pairs: int = PAIRS) -> dict[str, Any]:
+    """Make a chain, audit it several times, and let the peers read the beginning of it."""
+    folder = ROOT / "build" / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
     with start_anvil() as anvil:
         w3 = connect(anvil.url, timeout=120)
         file = play(w3, pairs, folder)
         runs = [audited(anvil.url, file) for _ in range(ROUNDS)]
         theirs = peer(w3, file)
-    rates = [run["events"] / run["seconds"] for run in runs]
-    measured = {
-        "events_per_second": round(statistics.median(rates)),
+    rate = rate_of([run["events"] / run["seconds"] for run in runs])
+    return {
+        "events_per_second": rate.median,
         "web3_events_per_second": theirs,
         "bare_recover_per_second": bare_recover(),
         "peak_rss_mb": max(run["peak_rss_mb"] for run in runs),
         "pairs": pairs,
         "events": runs[0]["events"],
         "signatures": runs[0]["signatures"],
-        "spread_events_per_second": [round(min(rates)), round(max(rates))],
-        "machine": {"python": platform.python_version(), "processor": platform.machine()},
-        "versions": {name: version(name) for name in ("web3", "eth-account", "coincurve", "orjson", "safe-pysha3")},
+        "spread_events_per_second": rate.spread,
+        "machine": machine(),
+        "versions": versions("web3", "eth-account", "coincurve", "orjson", "safe-pysha3"),
     }
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-    return json.dumps(measured)
+
+
+def page(result: dict[str, Any]) -> str:
+    """The table of docs/benchmarks.md."""
+    keys = ("events_per_second", "web3_events_per_second", "bare_recover_per_second", "peak_rss_mb")
+    return "\n".join(["| | |", "|---|--:|", *(f"| `{key}` | {result[key]:,} |" for key in keys)])
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     parser = argparse.ArgumentParser(description="Measure the audit.")
-    parser.add_argument("--pairs", type=int, default=20_000, help="approvals with a mint each (default 20000)")
-    parser.add_argument("--measure", nargs=2, metavar=("URL", "DEPLOYMENT"), help="one audit, as JSON")
+    parser.add_argument("--pairs", type=int, default=PAIRS, help=f"approvals with a mint each (default {PAIRS})")
+    parser.add_argument("--audit", nargs=2, metavar=("URL", "DEPLOYMENT"), help="one audit, as JSON")
     options = parser.parse_args(argv)
-    if options.measure:
-        print(json.dumps(measure(options.measure[0], Path(options.measure[1]))))
+    if options.audit:
+        print(json.dumps(audit(options.audit[0], Path(options.audit[1]))))
         return 0
-    folder = ROOT / "build" / "bench"
-    folder.mkdir(parents=True, exist_ok=True)
-    print(write(options.pairs, folder))
+    print(json.dumps(measure(options.pairs), indent=1))
     return 0
 
 

@@ -22,6 +22,7 @@ from web3.contract import Contract
 from web3.contract.contract import ContractFunction
 from web3.logs import DISCARD
 
+from scripts.bench_measure import PEERS, RESULTS, NotReady
 from scripts.compile import (
     EVM_VERSION,
     REMAPPINGS,
@@ -38,8 +39,7 @@ from tests.contracts.adapters import packages, stacks
 from tests.contracts.chain_fixture import DAY, START, ZERO_ADDRESS, ZERO_HASH, Chain, Gate, deploy_gate
 from tests.contracts.test_gas import SNAPSHOT, used
 
-RESULT = ROOT / "bench" / "results" / "gas.json"
-PEERS = ROOT / "bench" / "peers"
+RESULT = RESULTS / "gas.json"
 INSTALLED = PEERS / "node_modules"
 
 # Key of the result to the name in the snapshot.
@@ -101,7 +101,7 @@ def account(name: str) -> str:
 HOLDERS = [account(f"holder {number}") for number in range(12)]
 
 
-class PeersMissing(Exception):
+class PeersMissing(NotReady):
     """The peers' packages are not installed, or not as locked; the message says what to run."""
 
 
@@ -509,7 +509,7 @@ def differences(result: Path = RESULT, snapshot: Path = SNAPSHOT) -> list[str]:
     ]
 
 
-def table(result: dict[str, Any]) -> str:
+def page(result: dict[str, Any]) -> str:
     """The figures as they stand in docs/benchmarks.md."""
     columns = {"ours": result["ours"], **result["peers"]}
     lines = ["| | " + " | ".join(columns) + " |", "|---|" + "--:|" * len(columns)]
@@ -517,11 +517,3 @@ def table(result: dict[str, Any]) -> str:
         cells = [f"{figures[key]:,}" if key in figures else "–" for figures in columns.values()]
         lines.append(f"| `{key}` | " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-def write() -> str:
-    """Measures, writes the result and returns the table."""
-    found = measure()
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    return table(found)

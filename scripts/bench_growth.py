@@ -31,14 +31,13 @@ sys.path[0] = str(ROOT)
 import argparse
 import json
 import os
-import platform
 import resource
 import sqlite3
 import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -47,6 +46,7 @@ import httpx2
 from oracle.audit.chain_audit import audit_chain
 from oracle.chain.deployment import load_deployment
 from oracle.chain.rpc import connect
+from scripts.bench_measure import machine, machine_line
 from scripts.growth_world import PASSWORD, PASSWORD_ENV, GrowthWorld, growth_world
 from scripts.soak import cpu_of, free_port
 
@@ -146,7 +146,7 @@ def _all_due(world: GrowthWorld) -> int:
     return int(time.time())
 
 
-def measure(size: int) -> dict[str, Any]:
+def measured_at(size: int) -> dict[str, Any]:
     """All figures of one size."""
     folder = ROOT / "build"
     folder.mkdir(exist_ok=True)
@@ -262,18 +262,18 @@ def change_to_refusal(changes: int) -> dict[str, Any]:
     }
 
 
-def write(sizes: list[int], changes: int) -> str:
-    """Measure, write the result, and say it in lines."""
+def measure(sizes: Sequence[int] = SIZES, changes: int = CHANGES) -> dict[str, Any]:
+    """The result; what it holds of other sizes stays, and each size is kept as soon as it is measured."""
     known: dict[str, Any] = json.loads(RESULT.read_text("utf-8")) if RESULT.exists() else {}
     table: dict[str, Any] = known.get("filings", {})
     for size in sizes:
-        table[str(size)] = measure(size)
+        table[str(size)] = measured_at(size)
         print(f"{size}: {json.dumps(table[str(size)])}", file=sys.stderr, flush=True)
         _keep(known, table)
     if changes:
         known["change_to_refused_mint"] = change_to_refusal(changes)
     _keep(known, table)
-    return "\n".join(_lines(known))
+    return known
 
 
 def _keep(known: dict[str, Any], table: dict[str, Any]) -> None:
@@ -283,28 +283,31 @@ def _keep(known: dict[str, Any], table: dict[str, Any]) -> None:
     known["reached"] = largest and (
         largest["watch_cycle_seconds"] <= CYCLE_LIMIT and largest["peak_rss_mb"] < MEMORY_LIMIT
     )
-    known["machine"] = {
-        "python": platform.python_version(),
-        "processor": platform.machine(),
-        "cores": len(os.sched_getaffinity(0)),
-    }
+    known["machine"] = machine()
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     RESULT.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
 
 
-def _lines(known: dict[str, Any]) -> Iterator[str]:
-    for name, row in known["filings"].items():
-        yield (
-            f"{int(name):6,} filings  cycle {row['watch_cycle_seconds']} s"
-            f"  CPU {row['cpu_ms_a_look']['node']} ms a look"
-            f"  memory {row['rss_mb']} MB, peak {row['peak_rss_mb']}  start {row['start_seconds']} s"
-            f"  page {row['register_page_ms']} ms  audit {row['audit_seconds']} s"
-        )
-    if (change := known.get("change_to_refused_mint")) is not None:
-        yield (
-            f"change to refused mint: {change['median_seconds']} s in the middle, {change['longest_seconds']} s at"
-            f" most, with an interval of {change['poll_interval_seconds']} s"
-        )
+def page(result: dict[str, Any]) -> str:
+    """The tables of docs/benchmarks.md."""
+    rows = [
+        "| filings | watch cycle, s | CPU of a look, ms | memory, MB (peak) | start, s | register, ms | audit, s |",
+        "|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for name, row in result["filings"].items():
+        memory = f"{row['rss_mb']} ({row['peak_rss_mb']})"
+        cells = [f"{int(name):,}", row["watch_cycle_seconds"], row["cpu_ms_a_look"]["node"], memory]
+        cells += [row["start_seconds"], row["register_page_ms"], row["audit_seconds"]]
+        rows.append("| " + " | ".join(map(str, cells)) + " |")
+    change = result.get("change_to_refused_mint")
+    if change is not None:
+        rows += [
+            "",
+            f"From a withdrawal's publication to a mint refused on chain: {change['median_seconds']} s in the middle and"
+            f" {change['longest_seconds']} s at most of {len(change['seconds'])}, with a poll interval of"
+            f" {change['poll_interval_seconds']} s.",
+        ]
+    return "\n".join([*rows, "", machine_line(result["machine"])])
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -317,7 +320,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.audit:
         print(json.dumps(audit(options.audit[0], Path(options.audit[1]))))
         return 0
-    print(write(options.sizes, options.change))
+    print(page(measure(options.sizes, options.change)))
     return 0
 
 

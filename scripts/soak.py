@@ -532,6 +532,7 @@ def concluded(soak: Soak, settle: int, *, fsck: bool) -> dict[str, Any]:
                 "decisions": operator.count("select count(*) from decisions"),
                 "signatures": operator.count("select count(*) from signatures"),
                 "traces": text.count("Traceback"),
+                "firstTrace": text[text.find("Traceback") :][:3000] if "Traceback" in text else None,
                 "fsck": proofs[index].get("findings", ["nothing said"]) if proofs is not None else "not run",
             }
         )

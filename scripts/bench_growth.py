@@ -303,7 +303,7 @@ def page(result: dict[str, Any]) -> str:
     if change is not None:
         rows += [
             "",
-            f"From a withdrawal's publication to a mint refused on chain: {change['median_seconds']} s in the middle and"
+            f"From a withdrawal's publication to a mint refused on chain: {change['median_seconds']} s in the middle,"
             f" {change['longest_seconds']} s at most of {len(change['seconds'])}, with a poll interval of"
             f" {change['poll_interval_seconds']} s.",
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ class Database:
         parsed = parse_url(url)
         self._where = shown(parsed)
         self._engine = make_engine(parsed)
+        self._parsing = threading.Lock()
         #: The dossiers read last, with the bytes they were parsed from.
         self._parsed: dict[str, tuple[bytes, Dossier]] = {}
         self._group = GroupCommit(self._engine) if self._engine.dialect.name == "sqlite" else None
@@ -188,7 +190,8 @@ class Database:
 
     def _checked(self, name: str, canonical: bytes) -> Dossier:
         """A stored dossier, parsed and held against its hash. The same bytes are not parsed twice in a row of looks."""
-        known = self._parsed.get(name)
+        with self._parsing:
+            known = self._parsed.get(name)
         if known is not None and known[0] == canonical:
             return known[1]
         dossier = parse_dossier(canonical, what=f"stored dossier {name}")
@@ -196,9 +199,10 @@ class Database:
             raise FilingGateError(
                 "the stored dossier no longer fits its hash", where=name, remedy="restore the database from a backup"
             )
-        while len(self._parsed) >= PARSED_DOSSIERS:
-            self._parsed.pop(next(iter(self._parsed), ""), None)
-        self._parsed[name] = (canonical, dossier)
+        with self._parsing:
+            while len(self._parsed) >= PARSED_DOSSIERS:
+                del self._parsed[next(iter(self._parsed))]
+            self._parsed[name] = (canonical, dossier)
         return dossier
 
     def dossiers_of(self, names: Sequence[str]) -> dict[str, Dossier]:

@@ -101,8 +101,9 @@ class WatchState:
         free = or_(_FILINGS.c.next_at <= now, _FILINGS.c.claimed_by == by)
         values = {"next_at": until, "claimed_by": by}
         taken = set()
-        with self._engine.begin() as connection:
+        with self._engine.connect() as connection:
             known = set(connection.execute(select(_FILINGS.c.number).where(_FILINGS.c.number.in_(numbers))).scalars())
+        with self._engine.begin() as connection:
             for number in sorted(known):  # in one order, or two that claim at once could wait for each other
                 change = _FILINGS.update().where(_FILINGS.c.number == number, free).values(values)
                 if connection.execute(change).rowcount:

@@ -6,6 +6,9 @@ SHELL := bash
 # A Node.js that set-up had to bring is in .venv/bin; tools/solc finds it there.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
+# Without compiled files every process that a target starts compiles all of our modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 PY := .venv/bin/python
 # Parallel test workers, each with a test chain of its own.
 JOBS ?= 2

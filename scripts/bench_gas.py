@@ -70,6 +70,8 @@ CAP = 10**15
 SCHEMA = "bytes32 filing,uint256 cap,uint64 validAfter,bytes32 dossierHash,bytes32 recordHash,bytes32 rulesetHash"
 # ACE's own, but for the compiler's version.
 ACE_SETTINGS: dict[str, Any] = {"evmVersion": "paris", "optimizer": {"enabled": True, "runs": 8000}, "viaIR": True}
+#: Packages of bench/peers that have no gas.
+SIGNING_PEERS = ("@ethereum-attestation-service/eas-sdk", "viem")
 POLICY = "mint-policy"
 TOPIC = 1
 _GLUE_REMAPPINGS = {
@@ -454,7 +456,11 @@ def versions(client: str) -> dict[str, str]:
     """Of everything whose gas is measured, and of what measures it."""
     wanted = json.loads((PEERS / "package.json").read_text(encoding="utf-8"))["devDependencies"]
     wanted |= json.loads((packages.FOLDER / "package.json").read_text(encoding="utf-8"))["devDependencies"]
-    found = {name: version for name, version in sorted(wanted.items()) if not version.startswith("file:")}
+    found = {
+        name: version
+        for name, version in sorted(wanted.items())
+        if not version.startswith("file:") and name not in SIGNING_PEERS
+    }
     return {"chain": client, "solc": SOLC_VERSION, **found}
 
 

@@ -34,6 +34,7 @@ STEPS = {
     "gas": "scripts.bench_gas",
     "audit": "scripts.bench_audit",
     "http": "scripts.bench_http",
+    "growth": "scripts.bench_growth",
 }
 
 

@@ -45,6 +45,7 @@ from oracle.chain.events import read_events
 from oracle.chain.registry import Factory, FilingState, Registry
 from oracle.chain.rpc import raw_call
 from oracle.chain.sender import NodeAccountSender
+from oracle.chain.snapshot import Constants, Snapshot
 from oracle.collector.node_client import NodeClient
 from oracle.domain.approval import FilingApproval, OperatorSignature, Tranche
 from oracle.domain.canonical import canonical_bytes, keccak256
@@ -181,6 +182,7 @@ class Soak:
         self.dossiers = [self._dossier(life) for life in self.lives]
         self._hand_in()
         self.began = 0
+        self._before: dict[int, float] = {}
         self._approve()
 
     def _deploy(self) -> None:
@@ -323,6 +325,8 @@ deadline_seconds = 20
 
     def run(self) -> None:
         """Let everything happen at its time; returns at the end of the run."""
+        running = [operator.process.pid for operator in self.operators if operator.process is not None]
+        self._before = {pid: cpu_of(pid) for pid in (self.anvil.pid, self.site.pid, os.getpid(), *running)}
         plan: list[tuple[float, Any, Life | None]] = [
             (event.at, event, life) for life in self.lives for event in life.events
         ]
@@ -405,13 +409,24 @@ deadline_seconds = 20
             time.sleep(0.5)
         raise RuntimeError(f"{operator.url} takes no statement: {reply.content if reply else 'no answer'}")
 
+    def cpu_seconds(self) -> dict[str, float]:
+        """CPU time of each part since the approvals; a killed node's only since its last start."""
+        parts = {"anvil": self.anvil.pid, "site": self.site.pid, "harness": os.getpid()}
+        for index, operator in enumerate(self.operators, start=1):
+            if operator.process is not None:
+                parts[f"node{index}"] = operator.process.pid
+        taken = {name: cpu_of(pid) - self._before.get(pid, 0.0) for name, pid in parts.items()}
+        return {name: round(seconds, 1) for name, seconds in taken.items()}
+
     # The end ---------------------------------------------------------------------------------------------------------
 
     def differences(self) -> list[str]:
         """Where the chain is not as the model says, one sentence a filing."""
         found = []
+        # All at once: asked one by one, these reads would take more of the machine than the nodes do.
+        now = Snapshot(self.registry, dict.fromkeys(map(filing_of, self.lives)), (), Constants())
         for life in self.lives:
-            state, wanted = self.registry.filing_state(filing_of(life)), expected(life, self.pace)
+            state, wanted = now.filing_state(filing_of(life)), expected(life, self.pace)
             if self._seen(life, state) != asdict(wanted):
                 found.append(f"{life.number} ({life.fate}): expected {asdict(wanted)}, found {self._seen(life, state)}")
         return found
@@ -439,6 +454,15 @@ deadline_seconds = 20
                 stop = next(event for event in life.events if event.what in ("withdraw", "amend", "declare"))
                 found.setdefault(stop.what, []).append(times[filing_of(life)] - self.began - stop.at)
         return found
+
+
+def cpu_of(pid: int) -> float:
+    """CPU time that a process has taken, in seconds; 0 if it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except FileNotFoundError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def filing_of(life: Life) -> str:
@@ -491,6 +515,7 @@ def concluded(soak: Soak, settle: int, *, fsck: bool) -> dict[str, Any]:
         time.sleep(0.5)
         left = soak.differences()
     waited = time.time() - soak.began - soak.pace.seconds
+    cpu = soak.cpu_seconds()
     codes = [operator.stop() for operator in soak.operators]
     left = soak.differences()
     audit = audit_chain(soak.w3, soak.deployment)
@@ -507,6 +532,7 @@ def concluded(soak: Soak, settle: int, *, fsck: bool) -> dict[str, Any]:
                 "decisions": operator.count("select count(*) from decisions"),
                 "signatures": operator.count("select count(*) from signatures"),
                 "traces": text.count("Traceback"),
+                "firstTrace": text[text.find("Traceback") :][:3000] if "Traceback" in text else None,
                 "fsck": proofs[index].get("findings", ["nothing said"]) if proofs is not None else "not run",
             }
         )
@@ -525,9 +551,12 @@ def concluded(soak: Soak, settle: int, *, fsck: bool) -> dict[str, Any]:
         "settledAfter": round(waited, 1),
         "differences": left,
         "audit": [asdict(finding) for finding in audit.findings],
+        "looksAskedFor": round(len(soak.lives) * soak.pace.seconds / soak.pace.interval),
+        "cpuSeconds": cpu,
         "auditChecks": sum(audit.checks.values()),
         "nodes": nodes,
         "delays": delays,
+        "verdict": "as the model says" if clean and not left else "NOT as the model says",
         "ok": clean and not left,
     }
 
@@ -550,7 +579,8 @@ def print_table(soak: Soak, result: dict[str, Any]) -> None:
         print(finding)
     print(f"audit: {result['auditChecks']} checks, {len(result['audit'])} findings")
     print(f"settled {result['settledAfter']} s after the end")
-    print("as the model says" if result["ok"] else "NOT as the model says")
+    print(f"CPU seconds since the approvals: {result['cpuSeconds']}; looks asked for: {result['looksAskedFor']}")
+    print(result["verdict"])
 
 
 if __name__ == "__main__":

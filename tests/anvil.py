@@ -42,6 +42,11 @@ class AnvilProcess:
         self.ipc = folder / "ipc"
 
     @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         """Whether the process has not ended."""
         return self._process.poll() is None

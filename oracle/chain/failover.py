@@ -38,6 +38,9 @@ FIRST_PENALTY, LONGEST_PENALTY = 2.0, 120.0
 #: Heads are compared anew when they are older than this, in seconds; one that was not renewed counts for so long.
 HEAD_SECONDS, HEAD_MEMORY = 4.0, 3600.0
 
+#: An endpoint that took no batch is asked one by one for so many seconds.
+SINGLE_SECONDS = 60.0
+
 #: How often all endpoints are tried before a call fails, and the pause between, in seconds.
 ROUNDS, PAUSE = 2, 0.1
 
@@ -106,6 +109,8 @@ class _Endpoint:
         #: The other chain it was found on.
         self.other_chain: int | None = None
         self.failures = 0
+        #: Until then nothing is asked in batches.
+        self.single_until = 0.0
         self.bad_until = 0.0
         self.last_error: str | None = None
         self.lags = False
@@ -205,6 +210,46 @@ class FailoverProvider(JSONBaseProvider):
             return limited
         raise self._nobody()
 
+    def make_batch_request(self, asked: list[tuple[RPCEndpoint, Any]]) -> list[RPCResponse]:
+        """The answers to several of Ethereum's own reads, in their order, by one request.
+
+        What an endpoint does not take in a batch is asked one by one, and that is no fault of its. Errors as
+        `make_request`.
+        """
+        calls = [
+            {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+            for number, (method, params) in enumerate(asked)
+        ]
+        body = json.dumps(calls).encode()
+        for endpoint in self._in_order():
+            if endpoint.single_until > self._clock() or not self._may_read(endpoint):
+                continue
+            self._local.url = endpoint.url
+            try:
+                found = self._in_batch(asked, self._post(endpoint.url, body))
+            except (_Unusable, requests.exceptions.RequestException, OSError):
+                found = [None] * len(asked)
+            if all(answer is None for answer in found):
+                endpoint.single_until = self._clock() + SINGLE_SECONDS
+                break
+            return [
+                answer if answer is not None and _error_code(answer) not in _LIMITS else self.make_request(*request)
+                for answer, request in zip(found, asked, strict=True)
+            ]
+        return [self.make_request(*request) for request in asked]
+
+    @classmethod
+    def _in_batch(cls, asked: Sequence[tuple[RPCEndpoint, Any]], data: bytes) -> list[RPCResponse | None]:
+        """The answers by their ids; None for each that is missing, as all are where no batch is taken."""
+        answers = _json(data)
+        if not isinstance(answers, list):
+            return [None] * len(asked)
+        by_id = {answer.get("id"): answer for answer in answers if isinstance(answer, dict)}
+        return [
+            cls._checked(str(method), by_id[number]) if number in by_id else None
+            for number, (method, _) in enumerate(asked)
+        ]
+
     def health(self) -> list[EndpointHealth]:
         """Each endpoint as it was found when last asked, in the order of the configuration."""
         return [
@@ -295,7 +340,7 @@ class FailoverProvider(JSONBaseProvider):
         self._local.url = endpoint.url
         started = self._clock()
         try:
-            answer = self._parsed(method, self._post(endpoint.url, body))
+            answer = self._checked(method, _json(self._post(endpoint.url, body)))
         except _Unusable as error:
             self._report(endpoint.shown, False, self._clock() - started)
             self._failed(endpoint, str(error))
@@ -361,11 +406,7 @@ class FailoverProvider(JSONBaseProvider):
         return bytes(found)
 
     @staticmethod
-    def _parsed(method: str, data: bytes) -> RPCResponse:
-        try:
-            answer = json.loads(data)
-        except (ValueError, RecursionError):
-            raise _Unusable("its answer is no JSON") from None
+    def _checked(method: str, answer: Any) -> RPCResponse:
         if not isinstance(answer, dict) or (answer.get("error") is None and "result" not in answer):
             raise _Unusable("its answer is no JSON-RPC")
         if answer.get("error") is None:
@@ -439,6 +480,13 @@ class FailoverProvider(JSONBaseProvider):
             where=f"chain {self.chain_id}",
             remedy="check that it runs and that the addresses under [chain] are right",
         )
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        raise _Unusable("its answer is no JSON") from None
 
 
 def _error_code(answer: RPCResponse) -> int | None:

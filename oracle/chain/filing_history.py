@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oracle.chain.events import WINDOW, Event, read_events
+from oracle.chain.events import WINDOW, Event
 from oracle.chain.registry import Registry
 from oracle.chain.rpc import chain_faults
 
@@ -14,8 +14,7 @@ _CHANGES = frozenset({"FilingApproved", "FilingUpdated", "FilingSuspended"})
 
 def filing_events(registry: Registry, filing: str, first: int, last: int) -> list[Event]:
     """The filing's changes in blocks first to last, in chain order. `filing` is 0x-hex of 32 bytes."""
-    found = read_events(registry.w3, "FilingRegistry", [registry.address], first, last, topics=[None, filing])
-    return [event for event in found if event.name in _CHANGES]
+    return [event for event in registry.events_of(filing, first, last) if event.name in _CHANGES]
 
 
 def since_newest_approval(registry: Registry, filing: str, last: int) -> list[Event]:
@@ -37,8 +36,7 @@ def since_newest_approval(registry: Registry, filing: str, last: int) -> list[Ev
 
 def latest_block(registry: Registry) -> int:
     """The newest block's number."""
-    with chain_faults(str(getattr(registry.w3.provider, "endpoint_uri", ""))):
-        return int(registry.w3.eth.block_number)
+    return registry.head()
 
 
 def block_time(registry: Registry, number: int) -> int:

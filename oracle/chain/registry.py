@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +12,13 @@ from web3.contract import Contract
 from web3.types import TxReceipt
 
 from oracle.chain.artifacts import abi
+from oracle.chain.code_match import known_build
+from oracle.chain.events import Event, read_events
 from oracle.chain.revert import explain_selector
 from oracle.chain.rpc import chain_faults
 from oracle.chain.sender import Sender
 from oracle.domain.approval import FilingApproval, FilingUpdate, OnChainStatus, OperatorSignature, Suspension
-from oracle.errors import InputError
+from oracle.errors import InputError, RefusedError, UnreachableError
 
 __all__ = [
     "COMMITTEE_CHANGES",
@@ -24,6 +26,7 @@ __all__ = [
     "FilingState",
     "Registry",
     "Token",
+    "TokenState",
     "TrancheState",
     "approval_struct",
     "update_struct",
@@ -61,6 +64,18 @@ class TrancheState:
 
     filing: str
     cap: int
+    issued: int
+
+
+@dataclass(frozen=True)
+class TokenState:
+    """A token as its chain has it: the build its code is of (None: foreign), decimals, the registry it names (None: it
+    names none), whether it is permissioned (None for foreign code), base units issued under its tranche."""
+
+    build: str | None
+    decimals: int
+    registry: str | None
+    permissioned: bool | None
     issued: int
 
 
@@ -200,6 +215,35 @@ class Registry(_Bound):
         filing, cap, issued = self._call("trancheState", to_checksum_address(token), block=block)
         return TrancheState("0x" + bytes(filing).hex(), cap, issued)
 
+    def head(self) -> int:
+        """The newest block's number."""
+        with chain_faults(self._url):
+            return int(self.w3.eth.block_number)
+
+    def events_of(self, filing: str, first: int, last: int) -> list[Event]:
+        """The registry's events of a filing (0x-hex id) in blocks first to last, in chain order."""
+        return read_events(self.w3, "FilingRegistry", [self.address], first, last, topics=[None, filing])
+
+    def will_ask(self, tokens: Iterable[str]) -> None:
+        """Told of tokens before `token_state` is asked for each: a `Snapshot` reads them together."""
+
+    def token_state(self, token: str, block: int | None = None) -> TokenState | None:
+        """The state of a token, what is issued as of a block (the newest if None); None if there is no code.
+
+        RefusedError if it is none that this registry can gate.
+        """
+        with chain_faults(self._url):
+            code = bytes(self.w3.eth.get_code(to_checksum_address(token)))
+        if not code:
+            return None
+        asked, build = Token(self.w3, token), known_build(code)
+        issued, decimals = self.tranche_state(token, block).issued, asked.decimals()
+        try:
+            named: str | None = asked.registry()
+        except (RefusedError, UnreachableError):  # a foreign token need not have the function
+            named = None
+        return TokenState(build, decimals, named, asked.permissioned() if build is not None else None, issued)
+
     def can_issue(self, token: str, amount: int, block: int | None = None) -> tuple[bool, str | None]:
         """Whether the token may mint `amount` now, and if not, the name of the error a mint would give."""
         allowed, reason = self._call("canIssue", to_checksum_address(token), amount, block=block)
@@ -218,9 +262,13 @@ class Registry(_Bound):
         self, sender: Sender, approvals: Sequence[tuple[FilingApproval, Sequence[OperatorSignature]]]
     ) -> TxReceipt:
         """Submit several approvals, each with its signatures (any order), in one transaction."""
+        return sender.send(self.w3, self.address, self.approve_batch_data(approvals))
+
+    def approve_batch_data(self, approvals: Sequence[tuple[FilingApproval, Sequence[OperatorSignature]]]) -> bytes:
+        """The call data of `approveBatch`."""
         structs = [approval_struct(approval) for approval, _ in approvals]
         lists = [_signatures(signatures) for _, signatures in approvals]
-        return sender.send(self.w3, self.address, self._data("approveBatch", structs, lists))
+        return self._data("approveBatch", structs, lists)
 
     def update(self, sender: Sender, change: FilingUpdate, signatures: Sequence[OperatorSignature]) -> TxReceipt:
         """Submit an update with its signatures (any order)."""

@@ -6,7 +6,7 @@ import math
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import requests.exceptions
@@ -21,11 +21,22 @@ from web3.exceptions import (
     Web3Exception,
     Web3RPCError,
 )
+from web3.types import RPCEndpoint
 
 from oracle.chain.revert import explain_revert
 from oracle.errors import InputError, RefusedError, UnreachableError
 
-__all__ = ["Report", "chain_faults", "check_url", "connect", "is_socket", "raw_call", "shown_url", "without_keys"]
+__all__ = [
+    "Report",
+    "batch_call",
+    "chain_faults",
+    "check_url",
+    "connect",
+    "is_socket",
+    "raw_call",
+    "shown_url",
+    "without_keys",
+]
 
 #: (endpoint, whether it answered, seconds)
 Report = Callable[[str, bool, float], None]
@@ -191,3 +202,15 @@ def raw_call(w3: Web3, method: str, params: list[Any]) -> Any:
         error: Any = answer["error"]
     message = str(error.get("message", "") if isinstance(error, dict) else error)
     raise UnreachableError(f"{method} failed: {_cut(message, url)}", where=shown_url(url), remedy="try another node")
+
+
+def batch_call(w3: Web3, calls: list[tuple[RPCEndpoint, list[Any]]]) -> list[Any]:
+    """Several reads in one request, without web3's formatters: the result of each, None for one that failed.
+
+    UnreachableError if nothing usable came.
+    """
+    with chain_faults(str(getattr(w3.provider, "endpoint_uri", ""))):
+        answers = w3.provider.make_batch_request(cast(Any, calls))  # type: ignore[attr-defined]
+        if not isinstance(answers, list) or len(answers) != len(calls):
+            raise TypeError("the answers are no list of answers")
+        return [answer["result"] if answer.get("error") is None else None for answer in answers]

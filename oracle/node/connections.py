@@ -10,6 +10,7 @@ from web3 import Web3
 from oracle.chain.failover import EndpointHealth, FailoverProvider, connect_endpoints
 from oracle.chain.registry import Registry
 from oracle.chain.rpc import Report
+from oracle.chain.snapshot import Constants
 from oracle.node.config import ChainConfig
 
 __all__ = ["Connections"]
@@ -24,6 +25,8 @@ class Connections:
     def __init__(self, report: Report = lambda _endpoint, _ok, _seconds: None) -> None:
         self._report = report
         self._lock = threading.Lock()
+        #: What is known for good of the tokens on them.
+        self.constants = Constants()
         self._known: dict[tuple[int, tuple[str, ...], int], Web3] = {}
 
     def to(self, chain: ChainConfig) -> Web3:

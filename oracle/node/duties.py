@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -20,6 +21,7 @@ from oracle.chain.events import Event
 from oracle.chain.filing_history import block_time, filing_events, latest_block, since_newest_approval
 from oracle.chain.registry import FilingState, Registry
 from oracle.chain.sender import Sender
+from oracle.chain.snapshot import Snapshot
 from oracle.domain.approval import OnChainStatus, OperatorSignature, Suspension
 from oracle.domain.canonical import canonical_bytes
 from oracle.domain.dossier import Dossier
@@ -68,7 +70,7 @@ NO_RELAY = (
 )
 
 #: Filings without a record that one sweep asks the chain for; the newest dossiers first.
-MAX_UNRECORDED = 1_000
+MAX_UNRECORDED = 20_000
 
 #: Rows of the record in one view.
 EVENTS_SHOWN = 200
@@ -151,10 +153,61 @@ class Duties:
         self._connections = connections or Connections()
         self._domain = Domain(config.chain.id, config.chain.registry)
         self._lock = threading.Lock()
-        #: When the newest sweep ended (seconds since 1970) and what it found; None before the first.
-        self.swept: tuple[int, tuple[Report, ...]] | None = None
+        self._memory = threading.local()
+        self._swept_at: int | None = None
+        self._reports: dict[str, Report] = {}
         #: How the relay's transactions stood when last looked at; None before, and for a relay that keeps no book.
         self.standing: Standing | None = None
+
+    # The record ------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def looking(self, number: str, record: list[RecordedEvent] | None = None) -> Iterator[None]:
+        """Within the block this thread reads a filing's record once, and again after it has added to it.
+
+        What another process records meanwhile counts at the next look, as if it came after this one. `record` is what
+        was read of it in this moment.
+        """
+        self._memory.record = {} if record is None else {number: record}
+        try:
+            yield
+        finally:
+            self._memory.record = None
+
+    def read_again(self, number: str) -> None:
+        """Within `looking`: what was recorded since the block began counts from here on."""
+        memory = getattr(self._memory, "record", None)
+        if memory is not None:
+            memory.pop(number, None)
+
+    def _record(self, number: str) -> list[RecordedEvent]:
+        memory: dict[str, list[RecordedEvent]] | None = getattr(self._memory, "record", None)
+        if memory is None:
+            return self._database.filing_events(number)
+        if number not in memory:
+            memory[number] = self._database.filing_events(number)
+        return memory[number]
+
+    def _add(self, number: str, key: str, item: RecordedEvent) -> bool:
+        added = self._database.add_filing_event(number, key, item)
+        self.read_again(number)
+        return added
+
+    def glance(self, registry: Registry, records: Mapping[str, Sequence[RecordedEvent]]) -> Snapshot:
+        """The registry as it stands now; all that looks at these filings (by folded number) ask of it is read at once.
+
+        UnreachableError if the chain can't be read.
+        """
+        blocks: dict[str, int | None] = {}
+        named: list[str] = []
+        for number, events in records.items():
+            rows = [item for item in events if item.kind in _CHAIN_KINDS]
+            blocks[_id(number)] = int(rows[-1].content["block"]) if rows else None
+            named += [item.content["dossierHash"] for item in events if item.kind is RecordKind.APPROVED][-1:]
+        own = f"eip155:{self._config.chain.id}"
+        dossiers = self._database.dossiers_of(named).values()
+        tokens = [item.contract for dossier in dossiers for item in dossier.issue_plan.tranches if item.chain == own]
+        return Snapshot(registry, blocks, tokens, self._connections.constants)
 
     # What is known ---------------------------------------------------------------------------------------------------
 
@@ -164,7 +217,7 @@ class Duties:
         A filing that was never approved on chain has no state: there is nothing to suspend, and the rules alone decide.
         """
         chain = self.sync(number, registry, now)
-        events = self._database.filing_events(number)
+        events = self._record(number)
         approval = _newest_approval(events, chain)
         # Before the first approval on chain, what this node has signed is what a fresh dossier would sidestep.
         known = approval.content["dossierHash"] if approval else self._database.newest_signed_dossier(_id(number))
@@ -186,7 +239,7 @@ class Duties:
                 self._record_seen(case.number, event if isinstance(event, PublishedStatus) else None, case)
 
     def _record_seen(self, number: str, event: PublishedStatus | None, case: Case) -> None:
-        seen = [item for item in self._database.filing_events(number) if item.kind in _SEEN_KINDS]
+        seen = [item for item in self._record(number) if item.kind in _SEEN_KINDS]
         by, evidence = "sources", None
         if event is None:
             item = RecordedEvent(RecordKind.GONE, case.now, by)
@@ -208,7 +261,7 @@ class Duties:
             if any(dict(old.content) == dict(item.content) for old in seen[-20:]):
                 return
             LOG.warning("%s: unmapped status %r: state kept, look at the source", number, event.wording[:200])
-        self._database.add_filing_event(number, f"seen:{len(seen)}:{item.content.get('status')}", item)
+        self._add(number, f"seen:{len(seen)}:{item.content.get('status')}", item)
 
     def sync(self, number: str, registry: Registry, now: int) -> FilingState:
         """Bring the record up to what the chain says of the filing. UnreachableError if it can't be read."""
@@ -217,7 +270,7 @@ class Duties:
         if state.sequence == 0:
             return state
         head = latest_block(registry)
-        events = self._database.filing_events(number)
+        events = self._record(number)
         rows = [item for item in events if item.kind in _CHAIN_KINDS]
         first = self._known_block(rows, registry, filing, head)
         if first is None:
@@ -269,7 +322,7 @@ class Duties:
             elif kind is RecordKind.RESUMED:
                 content["signers"] = registry.threshold()
         key = f"chain:{event.block}:{event.transaction}:{event.log_index}"
-        if self._database.add_filing_event(number, key, RecordedEvent(kind, now, by, content)):
+        if self._add(number, key, RecordedEvent(kind, now, by, content)):
             LOG.info("%s: %s on chain, sequence %s", number, kind.value, content["sequence"])
 
     def _kind_of_update(self, number: str, event: Event, registry: Registry) -> RecordKind:
@@ -279,7 +332,7 @@ class Duties:
             return RecordKind.CLOSED
         if status is OnChainStatus.SUSPENDED:
             return RecordKind.SUSPENDED
-        events = self._database.filing_events(number)
+        events = self._record(number)
         before = [item for item in events if item.kind in _CHAIN_KINDS]
         if not before or before[-1].kind is not RecordKind.SUSPENDED:
             return RecordKind.RENEWED
@@ -295,10 +348,10 @@ class Duties:
 
     def _record_dossier(self, number: str, dossier: Dossier, registry: Registry, now: int) -> None:
         """What the approved dossier and the tokens it names say: something was issued, the issue was completed."""
-        events = self._database.filing_events(number)
+        events = self._record(number)
         if not any(item.kind is RecordKind.MINTED for item in events) and self._issued(dossier, registry):
             minted = RecordedEvent(RecordKind.MINTED, now, f"registry {registry.address}")
-            self._database.add_filing_event(number, "minted", minted)
+            self._add(number, "minted", minted)
         today = _today(now)
         for report in dossier.post_filing.reports:
             if report.kind != "COMPLETION" or report.reported_on is None or report.reported_on > today:
@@ -311,7 +364,7 @@ class Duties:
             }
             shown = next((item.sha256 for item in dossier.evidence if item.id == report.evidence), None)
             item = RecordedEvent(RecordKind.REPORTED, now, "approved dossier", content, shown)
-            self._database.add_filing_event(number, f"dossier:{report.kind}:{report.event_on}", item)
+            self._add(number, f"dossier:{report.kind}:{report.event_on}", item)
 
     def _term(self, dossier: Dossier | None, now: int) -> int:
         """The end of the filing's term as the approved dossier states it, else by the policy's analogy (FILE-4)."""
@@ -325,7 +378,7 @@ class Duties:
 
     def approved_dossier(self, number: str, state: FilingState | None) -> Dossier | None:
         """The dossier of the newest approval on chain; None if there is no approval, or the dossier was never given."""
-        approval = _newest_approval(self._database.filing_events(number), state)
+        approval = _newest_approval(self._record(number), state)
         return self._database.dossier(approval.content["dossierHash"]) if approval else None
 
     def _issued(self, dossier: Dossier, registry: Registry) -> bool | None:
@@ -337,7 +390,7 @@ class Duties:
 
     def due(self, number: str, registry: Registry | None, state: FilingState | None) -> tuple[DueReport, ...]:
         """Every report made or owed under a filing, by its approved dossier and its record."""
-        recorded = recorded_reports(self._database.filing_events(number))
+        recorded = recorded_reports(self._record(number))
         days = self._config.policy.report_working_days
         dossier = self.approved_dossier(number, state)
         if dossier is None:
@@ -358,7 +411,7 @@ class Duties:
         statement = signed.statement
         self._check_signer(number, signed)
         sha256 = hashlib.sha256(canonical_bytes(statement.model_dump(mode="json", by_alias=True))).hexdigest()
-        events = self._database.filing_events(number)
+        events = self._record(number)
         known = any(item.content.get("statement") == sha256 for item in events)
         if not known:
             self._check_time(signed, now)
@@ -386,7 +439,7 @@ class Duties:
         }
         kind = RecordKind.DECLARED if statement.act == "DECLARE" else RecordKind.REPORTED
         item = RecordedEvent(kind, now, signed.by, content, statement.evidence)
-        new = not known and self._database.add_filing_event(number, f"statement:{sha256}", item)
+        new = not known and self._add(number, f"statement:{sha256}", item)
         if new:
             LOG.warning("%s: %s %s of %s by %s", number, statement.act, statement.kind, statement.event_on, signed.by)
         done = True
@@ -459,13 +512,13 @@ class Duties:
             self.tend()
             recorded = set(self._database.recorded_filings())
             reports = tuple(self._sweep_one(number, now) for number in self.filings())
-            before = {(item.number, text) for item in (self.swept or (0, ()))[1] for text in item.alerts}
+            before = {(item.number, text) for item in self._reports.values() for text in item.alerts}
             for report in reports:
                 for text in report.alerts:
                     if (report.number, text) not in before:
                         LOG.warning("%s: %s", report.number, text)
             kept = tuple(report for report in reports if report.number in recorded or report.done or report.problems)
-            self.swept = (now, kept)
+            self._swept_at, self._reports = now, {report.number: report for report in kept}
             return kept
 
     def tend(self) -> Standing | None:
@@ -495,8 +548,14 @@ class Duties:
     def noted(self, report: Report, now: int) -> None:
         """Put one filing's report into `swept`."""
         with self._lock:
-            others = tuple(item for item in (self.swept or (0, ()))[1] if item.number != report.number)
-            self.swept = (now, (*others, report))
+            self._swept_at = now
+            self._reports[report.number] = report
+
+    @property
+    def swept(self) -> tuple[int, tuple[Report, ...]] | None:
+        """When the newest sweep or look ended (seconds since 1970) and what was found; None before the first."""
+        with self._lock:
+            return None if self._swept_at is None else (self._swept_at, tuple(self._reports.values()))
 
     def _sweep_one(self, number: str, now: int) -> Report:
         report = Report(number)
@@ -505,7 +564,7 @@ class Duties:
             if problem is not None:
                 report.unreachable = True
                 report.problems.append(problem)
-            events = self._database.filing_events(number)
+            events = self._record(number)
             if not events:
                 return report
             self._sighted(number, state, now)
@@ -542,23 +601,23 @@ class Duties:
         self, number: str, rules: Sequence[str], explanation: str, registry: Registry, now: int, report: Report
     ) -> None:
         """Record that rules failed on what was seen, which stops the filing: once, and again after a resumption."""
-        events = self._database.filing_events(number)
+        events = self._record(number)
         resumed = sum(item.kind is RecordKind.RESUMED for item in events)
         content: dict[str, Any] = {"rules": list(rules), "explanation": explanation[:500], "block": _head(registry)}
         item = RecordedEvent(RecordKind.ADVERSE, now, "rules", content)
-        if self._database.add_filing_event(number, f"adverse:{','.join(rules)}:{resumed}"[:200], item):
+        if self._add(number, f"adverse:{','.join(rules)}:{resumed}"[:200], item):
             report.done.append(f"{', '.join(rules)} failed on what was seen: suspended by the record")
 
     def _overdue(self, number: str, row: DueReport, registry: Registry | None, now: int, report: Report) -> None:
         """Record an overdue report, which stops the filing: once, and again if it still stands after a resumption."""
         if row.state(_today(now)) is not ReportState.OVERDUE:
             return
-        events = self._database.filing_events(number)
+        events = self._record(number)
         resumed = sum(item.kind is RecordKind.RESUMED for item in events)
         content: dict[str, Any] = {"kind": row.kind, "eventOn": row.event_on.isoformat(), "due": str(row.due)}
         content["block"] = _head(registry)
         item = RecordedEvent(RecordKind.OVERDUE, now, "clock", content)
-        if self._database.add_filing_event(number, f"overdue:{row.kind}:{row.event_on}:{resumed}", item):
+        if self._add(number, f"overdue:{row.kind}:{row.event_on}:{resumed}", item):
             report.done.append(f"{row.kind} report of {row.event_on} was due on {row.due}: suspended by the record")
 
     def stop(self, number: str, registry: Registry, report: Report, now: int) -> bool:
@@ -607,7 +666,7 @@ class Duties:
             "signature": signature.model_dump(mode="json", by_alias=True),
         }
         item = RecordedEvent(RecordKind.SIGNED, now, self._signer.address, content)
-        if self._database.add_filing_event(number, f"signed:0x{digest.hex()}", item):
+        if self._add(number, f"signed:0x{digest.hex()}", item):
             self._tell_signed("suspension")
         return suspension, signature
 
@@ -624,12 +683,12 @@ class Duties:
         transaction = "0x" + bytes(receipt["transactionHash"]).hex()
         sent = {"sequence": suspension.sequence, "transaction": transaction}
         item = RecordedEvent(RecordKind.SENT, now, self._relay.address, sent)
-        self._database.add_filing_event(number, f"sent:{transaction}", item)
+        self._add(number, f"sent:{transaction}", item)
         return transaction
 
     def _reason(self, number: str) -> str:
         """Why, in the 32 bytes that the chain keeps in words."""
-        stops = [item for item in self._database.filing_events(number) if _stops(item)]
+        stops = [item for item in self._record(number) if _stops(item)]
         if not stops:
             return "regulator's page contradicts"
         if stops[-1].kind is RecordKind.ADVERSE:
@@ -641,7 +700,7 @@ class Duties:
 
     def folded(self, number: str, now: int) -> Folded:
         """Where the filing stands by its record."""
-        return fold(self._database.filing_events(number), now)
+        return fold(self._record(number), now)
 
     def view(
         self, raw_number: str, now: int, *, events: int = EVENTS_SHOWN, before: int | None = None
@@ -652,7 +711,7 @@ class Duties:
         """
         number = parse_number(raw_number, self._config.policy.number_pattern)
         registry, state, problem = self._read_chain(number, now)
-        recorded = self._database.filing_events(number)
+        recorded = self._record(number)
         if not recorded:
             raise UnknownFilingError(
                 "this node has no record of this filing", where=number, remedy="it begins with the first approval"
@@ -696,7 +755,7 @@ class Duties:
         found = []
         if folded.stopped and (state is None or state.status is OnChainStatus.APPROVED):
             found.append(("suspension", "to be suspended, and not suspended on chain"))
-        seen = [item for item in self._database.filing_events(number) if item.kind in _SEEN_KINDS]
+        seen = [item for item in self._record(number) if item.kind in _SEEN_KINDS]
         if seen and seen[-1].kind is RecordKind.OBSERVED and seen[-1].content["status"] is None:
             wording = seen[-1].content["wording"]
             found.append(("status", f"unmapped status {wording!r}: where the filing stands is INDETERMINATE"))

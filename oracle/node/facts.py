@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from eth_utils.address import to_checksum_address
-
-from oracle.chain.code_match import known_build
-from oracle.chain.registry import Registry, Token
-from oracle.chain.rpc import chain_faults
+from oracle.chain.registry import Registry
 from oracle.domain.dossier import Dossier, PlannedTranche
 from oracle.errors import InputError, RefusedError, UnreachableError
 from oracle.node.config import ChainConfig, NodeConfig
@@ -45,6 +41,8 @@ def tranche_facts(
     """
     plan = dossier.issue_plan
     found = []
+    if own in registries:
+        registries[own].will_ask(item.contract for item in plan.tranches if item.chain == f"eip155:{own}")
     for item in plan.tranches:
         chain = int(item.chain.removeprefix("eip155:"))
         if chain not in registries:
@@ -61,33 +59,19 @@ def tranche_facts(
 
 
 def _facts(item: PlannedTranche, registry: Registry, cap: int, block: int | None) -> TrancheFacts | None:
-    with chain_faults(str(getattr(registry.w3.provider, "endpoint_uri", ""))):
-        code = bytes(registry.w3.eth.get_code(to_checksum_address(item.contract)))
-    if not code:
+    token = registry.token_state(item.contract, block)
+    if token is None:
         return None
-    token, build = Token(registry.w3, item.contract), known_build(code)
+    # A plan says how transfers are restricted; of a contract that this version does not know it can't be told.
+    restriction = None if token.permissioned is None else ("PERMISSIONED" if token.permissioned else "NONE")
     return TrancheFacts(
         chain=item.chain,
         contract=item.contract,
         cap=cap,
-        issued=registry.tranche_state(item.contract, block).issued,
-        decimals=token.decimals(),
-        registry=_registry_of(token),
+        issued=token.issued,
+        decimals=token.decimals,
+        registry=token.registry,
         own_registry=registry.address,
-        build=build,
-        transfer_restriction=_restriction(token, build),
+        build=token.build,
+        transfer_restriction=restriction,
     )
-
-
-def _registry_of(token: Token) -> str | None:
-    try:
-        return token.registry()
-    except (RefusedError, UnreachableError):  # a foreign token need not have the function
-        return None
-
-
-def _restriction(token: Token, build: str | None) -> str | None:
-    """As the plan words it; None for a contract that this version does not know."""
-    if build is None:
-        return None
-    return "PERMISSIONED" if token.permissioned() else "NONE"

@@ -58,7 +58,7 @@ from oracle.signing.eip712 import Domain, approval_digest, update_digest
 from oracle.signing.keys import KeySigner, Signer
 from oracle.signing.personal_message import decision_message
 from oracle.signing.recovery import recover
-from oracle.sources import Source
+from oracle.sources import SharingSource, Source
 from oracle.sources.csrc import CsrcSource
 from oracle.sources.http_json import HttpJsonSource
 from oracle.sources.manual import ManualSource
@@ -191,12 +191,15 @@ class Node:
         """Make a signature that approves nothing, to see that the key works. Errors as the key's place gives them."""
         return try_signer(self._signer)
 
-    def observe(self, query: FilingQuery, *, fresh: bool = False) -> list[Observation]:
-        """What all sources say, from the store if young enough, else asked now and stored before it is returned."""
+    def observe(self, query: FilingQuery, *, fresh: bool = False, shared: bool = False) -> list[Observation]:
+        """What all sources say, from the store if young enough, else asked now and stored before it is returned.
+
+        With `shared`, what a source says of all filings alike may have been read a moment before, for another filing.
+        """
         known = [] if fresh or self.asks_parties(query) else self.database.last_sighting(query)
         if self.is_fresh(known, time.time()):
             return known
-        seen = [item for source in self._sources for item in self._asked(source, query)]
+        seen = [item for source in self._sources for item in self._asked(source, query, shared)]
         self.database.add_sighting(query, seen)
         return seen
 
@@ -210,10 +213,10 @@ class Node:
         # What was seen after this moment was seen by a clock that has been set back: it is no fresh sighting.
         return bool(seen) and all(oldest < datetime.fromisoformat(item.fetched_at).timestamp() <= now for item in seen)
 
-    def _asked(self, source: Source, query: FilingQuery) -> list[Observation]:
+    def _asked(self, source: Source, query: FilingQuery, shared: bool) -> list[Observation]:
         """What one source says now; that it was asked is counted and logged."""
         began = time.monotonic()
-        seen = source.observe(query)
+        seen = source.glance(query) if shared and isinstance(source, SharingSource) else source.observe(query)
         seconds = time.monotonic() - began
         unread = [item for item in seen if item.kind in (ObservationKind.FAILURE, ObservationKind.UNSCREENED)]
         self.metrics.observed(source.name, [item.kind.value for item in seen], seconds, ok=not unread)
@@ -224,14 +227,22 @@ class Node:
             LOG.info("source read", extra={**facts, "kinds": sorted({item.kind.value for item in seen})})
         return seen
 
-    def case(self, dossier: Dossier, *, chain: Registry | None, fresh: bool = False, now: int | None = None) -> Case:
+    def case(
+        self,
+        dossier: Dossier,
+        *,
+        chain: Registry | None,
+        fresh: bool = False,
+        shared: bool = False,
+        now: int | None = None,
+    ) -> Case:
         """The case of a dossier: observed, with the chain's facts if a registry is given. `now` is this moment if None.
 
-        With `fresh` every source is asked; what they say is stored in any case.
+        With `fresh` every source is asked, with `shared` as in `observe`; what they say is stored in any case.
         """
         query = query_for(dossier)
         earlier = self.database.earlier_publications(fold_number(query.number)) if query.number else []
-        observations = self.observe(query, fresh=fresh)
+        observations = self.observe(query, fresh=fresh, shared=shared)
         tranches = None
         if chain is not None:
             tranches = planned_facts(dossier, self.config, chain, self.connections.registry)

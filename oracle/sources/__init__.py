@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from oracle.domain.filing import FilingQuery, Observation
 
-__all__ = ["Source"]
+__all__ = ["SharingSource", "Source"]
 
 
 class Source(Protocol):
@@ -19,4 +19,13 @@ class Source(Protocol):
 
     def observe(self, query: FilingQuery) -> list[Observation]:
         """What the source says now: at least one observation; a FAILURE, not an exception, where it can't be read."""
+        ...
+
+
+@runtime_checkable
+class SharingSource(Source, Protocol):
+    """A source with parts that are the same for all filings, e.g. lists."""
+
+    def glance(self, query: FilingQuery) -> list[Observation]:
+        """As `observe`, with those parts read once for all glances of a moment; each says when it was read."""
         ...

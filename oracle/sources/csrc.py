@@ -6,12 +6,13 @@ question, then the newest status table. What cannot be read becomes a FAILURE ob
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from threading import Lock
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 import httpx2
 from pydantic import Field, model_validator
@@ -24,7 +25,7 @@ from oracle.errors import UnreachableError
 from oracle.evidence.store import EvidenceStore
 from oracle.rules.case import SHANGHAI
 from oracle.sources.courtesy import Courtesy
-from oracle.sources.csrc_lists import Listed, parse_channel, parse_list
+from oracle.sources.csrc_lists import Listed, ListPage, parse_channel, parse_list
 from oracle.sources.csrc_pages import Page, parse_list_shell, parse_page
 from oracle.sources.csrc_parse import PARSER_VERSION, listed_number, parse_notice, parse_withdrawal
 from oracle.sources.csrc_requests import (
@@ -50,6 +51,11 @@ __all__ = ["PARSER_VERSION", "CsrcConfig", "CsrcSource"]
 _INTERVAL = 0.25
 _LONGEST = 1000
 _LONGEST_URL = 2000
+#: Glances share a reading of the lists for so long after it, in seconds, or for so many times as long as it took, but
+#: never longer than the last of these.
+SHARED_SECONDS, SHARED_TIMES, LONGEST_SHARED = 1.0, 4.0, 60.0
+#: Parsed pages that are remembered: of thousands of filings those of one batch of looks, and of the lists.
+REMEMBERED = 1024
 _UNKNOWN_STATE = "the vocabulary does not know {!r}: add it to [vocabulary] once its meaning is sure"
 
 T = TypeVar("T")
@@ -147,6 +153,9 @@ class CsrcSource:
         self._clock = clock
         self._courtesy = config.courtesy(cache)
         self._decisions = _Decisions()
+        self._memory = _Memory()
+        self._sharing = Lock()
+        self._shared: _Reading | None = None
 
     @property
     def name(self) -> str:
@@ -160,9 +169,37 @@ class CsrcSource:
         the entity. The status table is read only if a name is asked: it holds no numbers.
         """
         began = self._clock()
+        return self._visit(query, _Reading(began), began)
+
+    def glance(self, query: FilingQuery) -> list[Observation]:
+        """As `observe`, with lists, withdrawals, tables and requests read once for all glances of a moment.
+
+        That moment lasts `SHARED_SECONDS`, or `SHARED_TIMES` as long as the reading took if all could be read: of the
+        time, a fifth goes into reading long lists. The filing's own notice is asked for in any case.
+        """
+        with self._sharing:
+            shared = self._shared
+            if shared is None or time.monotonic() > shared.good_until:
+                shared = self._shared = self._read_common()
+        return self._visit(query, shared, shared.began)
+
+    def _read_common(self) -> _Reading:
+        reading, began = _Reading(self._clock()), time.monotonic()
+        with self._http() as http:
+            _Visit(self._config, http, FilingQuery(), reading, self._memory).read_common()
+        ended = time.monotonic()
+        # What could not be read is asked for again soon, or a site that is back would still count as away.
+        times = 0.0 if reading.failed else min(SHARED_TIMES * (ended - began), LONGEST_SHARED)
+        reading.good_until = ended + max(SHARED_SECONDS, times)
+        return reading
+
+    def _http(self) -> HttpCapture:
         config = self._config
-        with HttpCapture(config.limits(), config.allows, self._evidence, self._clock, self._courtesy) as http:
-            visit = _Visit(config, http, query, began.isoformat(timespec="seconds"))
+        return HttpCapture(config.limits(), config.allows, self._evidence, self._clock, self._courtesy)
+
+    def _visit(self, query: FilingQuery, reading: _Reading, began: datetime) -> list[Observation]:
+        with self._http() as http:
+            visit = _Visit(self._config, http, query, reading, self._memory)
             return [*visit.observations(), *visit.adverse(query.screened(), self._decisions, began)]
 
 
@@ -176,6 +213,101 @@ class _Item:
     source: Exchange
 
 
+@dataclass
+class _List:
+    """A channel's items as far as they were read, and the fault that ended the reading, if one did."""
+
+    items: _Items
+    fault: UnreachableError | None = None
+    channel_id: str | None = None
+
+
+class _Items:
+    """Items of lists, each address once, with what a question has to look at found by name and number.
+
+    With thousands of items it would cost more to look through all of them for each filing than all else.
+    """
+
+    def __init__(self, items: Iterable[_Item], config: CsrcConfig) -> None:
+        # Each address once: a channel's list may hold what its children hold.
+        self.all = list({item.url: item for item in items}.values())
+        self.withdrawals = [
+            (item, meaning) for item in self.all if (meaning := config.withdrawal(item.listed.title)) is not None
+        ]
+        self.tables = [item for item in self.all if config.is_table(item.listed.title)]
+        self.supplements = [item for item in self.all if config.is_supplement(item.listed.title)]
+        self._places: dict[str, int] = {}
+        self._by_entity: dict[str, list[_Item]] = {}
+        self._by_number: dict[str, list[_Item]] = {}
+        self._unreadable: list[_Item] = []
+        self._unnumbered: list[_Item] = []
+        for place, item in enumerate(self.all):
+            entity = config.notice_entity(item.listed.title)
+            if entity is None:
+                continue
+            self._places[item.url] = place
+            self._by_entity.setdefault(entity, []).append(item)
+            try:
+                number = listed_number(item.listed, config)
+            except ParseError:
+                self._unreadable.append(item)
+                continue
+            (self._unnumbered if number is None else self._by_number.setdefault(number, [])).append(item)
+
+    def notices(self, number: str | None, name: str | None) -> list[_Item]:
+        """The notices that have to be opened: theirs is the number or the name, or the list leaves that open."""
+        found = list(self._by_entity.get(name, ())) if name is not None else []
+        if number is not None:
+            found += [*self._by_number.get(number, ()), *self._unreadable]
+            found += self._unnumbered if name is None else ()
+        each = {item.url: item for item in found}
+        return sorted(each.values(), key=lambda item: self._places[item.url])
+
+
+class _Reading:
+    """What was read of the site that is the same for every question, by address and channel. `began` is its time.
+
+    The reading of a visit is its own, or that of all glances until `good_until` (monotonic).
+    """
+
+    def __init__(self, began: datetime) -> None:
+        self.began = began
+        self.good_until = 0.0
+        self.lists: dict[str, _List] = {}
+        self.joined: dict[tuple[str, ...], _Items] = {}
+        self.answers: dict[str, Exchange | FetchError] = {}
+        self.newest: Exchange | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether something could not be read that may be readable a moment later."""
+        errors = [found for found in self.answers.values() if isinstance(found, FetchError)]
+        gone = [item for item in errors if item.exchange is not None and 400 <= item.exchange.status < 500]
+        return len(gone) < len(errors) or any(found.fault is not None for found in self.lists.values())
+
+
+class _Memory:
+    """What bytes were parsed to, by their hash: bytes that are the same are not parsed again. Bounded."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._parsed: dict[Any, Any] = {}
+
+    def get(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
+        """What `make` made of the same key before, or makes now; its errors are not kept."""
+        with self._lock:
+            found = self._parsed.pop(key, None)
+            if found is not None:
+                self._parsed[key] = found  # the last to be forgotten
+        if found is None:
+            found = make()
+            with self._lock:
+                while len(self._parsed) >= REMEMBERED:
+                    del self._parsed[next(iter(self._parsed))]
+                self._parsed[key] = found
+        return cast(T, found)
+
+
 class _Decisions:
     """The channels of decisions as last read; they are long, and change slowly."""
 
@@ -187,12 +319,16 @@ class _Decisions:
 class _Visit:
     """One question to the site."""
 
-    def __init__(self, config: CsrcConfig, http: HttpCapture, query: FilingQuery, began: str) -> None:
+    def __init__(
+        self, config: CsrcConfig, http: HttpCapture, query: FilingQuery, reading: _Reading, memory: _Memory
+    ) -> None:
         self._config = config
         self._http = http
+        self._reading = reading
+        self._memory = memory
         self._number = fold_number(query.number) if query.number else None
         self._name = fold_name(query.entity_name) if query.entity_name else None
-        self._began = began
+        self._began = reading.began.isoformat(timespec="seconds")
         self._seen: list[Observation] = []
         self._list_read: Exchange | None = None
 
@@ -201,11 +337,9 @@ class _Visit:
             self._fail(ParseError("the question has neither a number nor a name", remedy="ask for one of them"))
             return self._seen
         config = self._config
-        lists = {code: self._list(code) for code in dict.fromkeys((*config.notice_channels, *config.table_channels))}
-        everything = _once_each(item for items in lists.values() for item in items)
-        noticed = _once_each(item for code in config.notice_channels for item in lists[code])
-        withdrawals = [item for item in everything if self._may_end(item)]
-        notices = [item for item in noticed if self._may_concern(item)]
+        everything = self._items(*config.notice_channels, *config.table_channels)
+        notices = self._items(*config.notice_channels, tell=False).notices(self._number, self._name)
+        withdrawals = [item for item, meaning in everything.withdrawals if self._may_end(meaning)]
         self._within_bounds(len(notices) + len(withdrawals))
         for item in notices[: config.max_details]:
             self._attempt(self._notice, item)
@@ -213,31 +347,73 @@ class _Visit:
             self._attempt(self._withdrawal, item)
         if self._name:
             for code in config.table_channels:
-                self._table(lists[code])
+                self._table(self._items(code, tell=False).tables)
             self._supplements()
         if all(seen.kind is ObservationKind.NEAR_NAME for seen in self._seen):
             self._seen.insert(0, self._absence())
         return self._seen
 
+    def read_common(self) -> None:
+        """Read what every question looks at: lists, withdrawals, the newest tables, requests.
+
+        What can't be read is remembered as such, and each question tells of it.
+        """
+        config = self._config
+        for item, _ in self._items(*config.notice_channels, *config.table_channels).withdrawals[: config.max_details]:
+            self._attempt(lambda item: self._common(item.url), item)
+        for code in config.table_channels:
+            self._table(self._items(code).tables, self._table_file)
+        for item in self._newest_supplements():
+            self._attempt(self._request_file, item)
+
+    def _common(self, url: str, *, referer: str | None = None, whole: bool = False) -> Exchange:
+        """The answer to a GET that is the same for every question: one for a reading, and so is its error."""
+        answers = self._reading.answers
+        if url not in answers:
+            try:
+                answers[url] = self._http.get(url, referer=referer, whole=whole)
+            except FetchError as error:
+                answers[url] = error
+        found = answers[url]
+        if isinstance(found, FetchError):
+            raise found.again_raised()
+        return found
+
     # --- lists --------------------------------------------------------------------------------------------------------
 
-    def _list(self, code: str) -> list[_Item]:
-        """The items of a channel; those read before a fault are kept, and the fault is a FAILURE."""
+    def _items(self, *codes: str, tell: bool = True) -> _Items:
+        """The items of channels; those read before a fault are kept, and the fault is a FAILURE if it is to be told."""
+        lists = []
+        for code in dict.fromkeys(codes):
+            if code not in self._reading.lists:
+                self._reading.lists[code] = self._list(code)
+            found = self._reading.lists[code]
+            if found.fault is not None and tell:
+                self._fail(found.fault, channel_id=found.channel_id)
+            lists.append(found)
+        if len(lists) == 1:
+            return lists[0].items
+        if codes not in self._reading.joined:
+            joined = (item for found in lists for item in found.items.all)
+            self._reading.joined[codes] = _Items(joined, self._config)
+        return self._reading.joined[codes]
+
+    def _list(self, code: str) -> _List:
         items: list[_Item] = []
+        channel_id, fault = None, None
         try:
             channel_id = self._channel_id(code)
-        except UnreachableError as error:
-            self._fail(error)
-            return items
-        try:
             self._read_pages(channel_id, items)
         except UnreachableError as error:
-            self._fail(error, channel_id=channel_id)
-        return items
+            fault = error
+        self._reading.newest = self._list_read
+        pages = dict.fromkeys((item.source.url, item.source.sha256) for item in items)
+        key = ("items", code, channel_id, len(items), *pages)
+        return _List(self._memory.get(key, lambda: _Items(items, self._config)), fault, channel_id)
 
     def _channel_id(self, code: str) -> str:
         answer = self._http.get(self._at("/getChannelList", channelCode=code))
-        found = self._parsed(answer, lambda body: parse_channel(body, code))
+        found = self._parsed(answer, lambda body: parse_channel(body, code), code)
         if found:
             return found
         shell = self._http.get(self._at(self._config.list_page_path.replace("{code}", code)))
@@ -267,7 +443,7 @@ class _Visit:
                 raise _list_fault(answer, f"page {number} of the list repeats an earlier one")
             total = page.total
             known |= fresh
-            items.extend(_Item(item, self._resolved(answer.url, item.url), channel_id, answer) for item in page.items)
+            items.extend(self._on_page(page, channel_id, answer))
             if since is not None and page.items and _all_before(page.items, since):
                 return
             if len(items) >= total:
@@ -276,6 +452,12 @@ class _Visit:
                 raise _list_fault(answer, f"the list ends after {len(items)} of {total} items")
         if total is None or len(items) != total:
             raise _list_fault(answer, f"{len(items)} of {total} items were read (maxPages {config.max_pages})")
+
+    def _on_page(self, page: ListPage, channel_id: str, answer: Exchange) -> list[_Item]:
+        """The items of a page of a list. An address is resolved against the page's."""
+        key = ("addresses", answer.url, answer.sha256)
+        addresses = self._memory.get(key, lambda: [self._resolved(answer.url, item.url) for item in page.items])
+        return [_Item(item, url, channel_id, answer) for item, url in zip(page.items, addresses, strict=True)]
 
     def _list_url(self, channel_id: str, number: int) -> str:
         return self._at(
@@ -304,24 +486,9 @@ class _Visit:
 
     # --- notices ------------------------------------------------------------------------------------------------------
 
-    def _may_concern(self, item: _Item) -> bool:
-        """Whether a notice has to be opened: its number or its name is asked for, or the list leaves that open."""
-        entity = self._config.notice_entity(item.listed.title)
-        if entity is None:
-            return False
-        if self._name is not None and entity == self._name:
-            return True
-        if self._number is None:
-            return False
-        try:
-            number = listed_number(item.listed, self._config)
-        except ParseError:
-            return True
-        return number == self._number or (number is None and self._name is None)
-
     def _notice(self, item: _Item) -> None:
         page = self._http.get(item.url)
-        notice = self._parsed(page, lambda body: parse_notice(body, self._config, item.listed))
+        notice = self._parsed(page, lambda body: parse_notice(body, self._config, item.listed), item.listed)
         record = notice.record
         if self._number is not None and record.number != self._number:
             return
@@ -341,15 +508,14 @@ class _Visit:
 
     # --- withdrawals --------------------------------------------------------------------------------------------------
 
-    def _may_end(self, item: _Item) -> bool:
+    def _may_end(self, meaning: tuple[LifeCycle, str]) -> bool:
         """Whether it may end the filing; with a number asked every withdrawal may, for its title may name nobody."""
-        meaning = self._config.withdrawal(item.listed.title)
-        return meaning is not None and (self._number is not None or meaning[1] == self._name)
+        return self._number is not None or meaning[1] == self._name
 
     def _withdrawal(self, item: _Item) -> None:
         try:
-            page = self._http.get(item.url)
-            ended = self._parsed(page, lambda body: parse_withdrawal(body, self._config, item.listed))
+            page = self._common(item.url)
+            ended = self._parsed(page, lambda body: parse_withdrawal(body, self._config, item.listed), item.listed)
         except UnreachableError:
             meaning = self._config.withdrawal(item.listed.title)
             if meaning and meaning[1] and self._name and meaning[1] != self._name:
@@ -377,26 +543,29 @@ class _Visit:
 
     # --- the status table ---------------------------------------------------------------------------------------------
 
-    def _table(self, items: list[_Item]) -> None:
-        tables = [item for item in items if self._config.is_table(item.listed.title)]
+    def _table(self, tables: list[_Item], step: Callable[[_Item], object] | None = None) -> None:
         try:
             newest = max(tables, key=_table_age, default=None)
         except UnreachableError as error:
             self._fail(error)
             return
         if newest is not None:
-            self._attempt(self._rows, newest)
+            self._attempt(step or self._rows, newest)
 
-    def _rows(self, item: _Item) -> None:
-        page = self._http.get(item.url, whole=True)
-        detail = self._parsed(page, lambda body: parse_page(body, self._config, item.listed))
+    def _table_file(self, item: _Item) -> tuple[Exchange, Page, Exchange]:
+        """The table's page, what it says, and its file."""
+        page = self._common(item.url, whole=True)
+        detail = self._parsed(page, lambda body: parse_page(body, self._config, item.listed), item.listed)
         # The site gives the file only to a visitor who comes from the page, with its cookie (regulation 3.3).
         found = self._attachment(page, detail, item, ".xlsx")
         if found is None:
             remedy = "read the page; the format may have changed"
             raise FetchError("no xlsx file on the page", url=page.url, remedy=remedy, exchange=page)
-        file = self._http.get(found, referer=page.url)
-        table = self._parsed(file, lambda body: parse_table(body, detail.title))
+        return page, detail, self._common(found, referer=page.url)
+
+    def _rows(self, item: _Item) -> None:
+        page, detail, file = self._table_file(item)
+        table = self._parsed(file, lambda body: parse_table(body, detail.title), detail.title)
         rows = [row for row in table.rows if self._config.counts(row.application_type) and self._name]
         for row in rows:
             if row.names(self._name or ""):
@@ -443,20 +612,28 @@ class _Visit:
 
     # --- supplement requests ------------------------------------------------------------------------------------------
 
-    def _supplements(self) -> None:
-        found = _once_each(item for code in self._config.supplement_channels for item in self._list(code))
-        requests = [item for item in found if self._config.is_supplement(item.listed.title)]
+    def _newest_supplements(self) -> list[_Item]:
+        if not self._config.supplement_channels:
+            return []
+        requests = list(self._items(*self._config.supplement_channels).supplements)
         requests.sort(key=lambda item: item.listed.published_str or "", reverse=True)
-        for item in requests[: self._config.max_supplements]:
+        return requests[: self._config.max_supplements]
+
+    def _supplements(self) -> None:
+        for item in self._newest_supplements():
             self._attempt(self._requests, item)
 
-    def _requests(self, item: _Item) -> None:
-        page = self._http.get(item.url, whole=True)
-        detail = self._parsed(page, lambda body: parse_page(body, self._config, item.listed))
-        lines, file = detail.body.splitlines(), None
+    def _request_file(self, item: _Item) -> tuple[Exchange, Page, Exchange | None]:
+        """A request's page, what it says, and its file, if it has one."""
+        page = self._common(item.url, whole=True)
+        detail = self._parsed(page, lambda body: parse_page(body, self._config, item.listed), item.listed)
         found = self._attachment(page, detail, item, ".docx")
-        if found is not None:
-            file = self._http.get(found, referer=page.url)
+        return page, detail, self._common(found, referer=page.url) if found is not None else None
+
+    def _requests(self, item: _Item) -> None:
+        page, detail, file = self._request_file(item)
+        lines = detail.body.splitlines()
+        if file is not None:
             lines += self._parsed(file, docx_lines)
         if not requested(lines, self._name or ""):
             return
@@ -538,15 +715,17 @@ class _Visit:
 
     # --- observations -------------------------------------------------------------------------------------------------
 
-    def _parsed(self, exchange: Exchange, parse: Callable[[bytes], T]) -> T:
+    def _parsed(self, exchange: Exchange, parse: Callable[[bytes], T], *about: object) -> T:
+        """What `parse` makes of the answer's bytes and of `about`, which says all else that it looks at."""
+        key = (parse.__qualname__, exchange.sha256, *about)
         try:
-            return parse(exchange.body)
+            return self._memory.get(key, lambda: parse(exchange.body))
         except ParseError as error:
             self._http.forget(exchange)
             remedy = error.remedy or "read the stored bytes"
             raise FetchError(error.what, url=exchange.url, remedy=remedy, exchange=exchange) from None
 
-    def _attempt(self, step: Callable[[_Item], None], item: _Item) -> None:
+    def _attempt(self, step: Callable[[_Item], object], item: _Item) -> None:
         try:
             step(item)
         except UnreachableError as error:
@@ -600,8 +779,8 @@ class _Visit:
             kind=ObservationKind.ABSENCE,
             level=self._config.level,
             fetched_at=self._began,
-            url=self._list_read.url if self._list_read else self._config.base_url,
-            sha256=self._list_read.sha256 if self._list_read else None,
+            url=self._reading.newest.url if self._reading.newest else self._config.base_url,
+            sha256=self._reading.newest.sha256 if self._reading.newest else None,
             parser_version=PARSER_VERSION,
             detail=f"channels {channels} were read in full and say nothing of this filing",
         )
@@ -610,11 +789,6 @@ class _Visit:
 def _all_before(items: Iterable[Listed], day: date) -> bool:
     days = [published_day(item.published_str) for item in items]
     return all(found is not None and found < day for found in days)
-
-
-def _once_each(items: Iterable[_Item]) -> list[_Item]:
-    """Each address once: a channel's list may hold what its children hold."""
-    return list({item.url: item for item in items}.values())
 
 
 def _table_age(item: _Item) -> tuple[date, datetime, str]:

@@ -65,6 +65,12 @@ class FetchError(UnreachableError):
         self.url = url
         self.exchange = exchange
         self.again = again
+        self._told = (what, remedy)
+
+    def again_raised(self) -> FetchError:
+        """The same, to be raised another time: an error that is raised keeps what led to it."""
+        what, remedy = self._told
+        return FetchError(what, url=self.url, remedy=remedy, exchange=self.exchange, again=self.again)
 
 
 def path_of(url: str) -> str:

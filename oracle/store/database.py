@@ -194,6 +194,10 @@ class Database:
             ).scalar()
         if canonical is None:
             return None
+        return self._checked(name, canonical)
+
+    def _checked(self, name: str, canonical: bytes) -> Dossier:
+        """A stored dossier, parsed and held against its hash."""
         dossier = parse_dossier(canonical, what=f"stored dossier {name}")
         if "0x" + dossier.dossier_hash().hex() != name:
             raise FilingGateError(
@@ -201,6 +205,17 @@ class Database:
             )
         self._dossiers.put(name, dossier)
         return dossier
+
+    def dossiers_of(self, names: Sequence[str]) -> dict[str, Dossier]:
+        """Those of several hashes that are there, each checked against its hash when it is read."""
+        found = {name: kept for name in names if (kept := self._dossiers.get(name)) is not None}
+        missing = [name for name in names if name not in found]
+        if missing:
+            table = tables.dossiers
+            with self._engine.connect() as connection:
+                rows = connection.execute(select(table.c.hash, table.c.canonical).where(table.c.hash.in_(missing))).all()
+            found |= {name: self._checked(name, canonical) for name, canonical in rows}
+        return found
 
     def dossiers_after(self, place: int, limit: int) -> list[tuple[int, str]]:
         """(place, hash) of the dossiers handed in after a place, the newest first; begin with place 0."""
@@ -423,17 +438,19 @@ class Database:
 
     def filing_events(self, number: str) -> list[RecordedEvent]:
         """The record of a filing by its folded number, in the order of recording."""
+        return self.records([number])[number]
+
+    def records(self, numbers: Sequence[str]) -> dict[str, list[RecordedEvent]]:
+        """The records of several filings by their folded numbers, each in the order of recording."""
         table = tables.filing_events
+        columns = (table.c.number, table.c.kind, table.c.at, table.c.by, table.c.content, table.c.evidence)
         with self._engine.connect() as connection:
-            rows = connection.execute(
-                select(table.c.kind, table.c.at, table.c.by, table.c.content, table.c.evidence)
-                .where(table.c.number == number)
-                .order_by(table.c.id)
-            ).all()
-        return [
-            RecordedEvent(RecordKind(kind), int(at), by, json.loads(content), evidence)
-            for kind, at, by, content, evidence in rows
-        ]
+            query = select(*columns).where(table.c.number.in_(numbers)).order_by(table.c.id)
+            rows = connection.execute(query).all()
+        found: dict[str, list[RecordedEvent]] = {number: [] for number in numbers}
+        for number, kind, at, by, content, evidence in rows:
+            found[number].append(RecordedEvent(RecordKind(kind), int(at), by, json.loads(content), evidence))
+        return found
 
     def recorded_filings(self) -> list[str]:
         """The folded numbers of all filings that have a record."""

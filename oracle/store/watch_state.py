@@ -6,7 +6,7 @@ Working state: losing it loses nothing but time, as every action is found again 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,6 +96,21 @@ class WatchState:
             return True
         return self._insert(_FILINGS, {**vars(Watched(number)), **values, "alerts": "[]"})
 
+    def claim_all(self, numbers: Sequence[str], by: str, now: int, until: int) -> list[str]:
+        """Those of `numbers` that `claim` gives to `by`, in their order."""
+        free = or_(_FILINGS.c.next_at <= now, _FILINGS.c.claimed_by == by)
+        values = {"next_at": until, "claimed_by": by}
+        taken = set()
+        with self._engine.connect() as connection:
+            known = set(connection.execute(select(_FILINGS.c.number).where(_FILINGS.c.number.in_(numbers))).scalars())
+        with self._engine.begin() as connection:
+            for number in sorted(known):  # in one order, or two that claim at once could wait for each other
+                change = _FILINGS.update().where(_FILINGS.c.number == number, free).values(values)
+                if connection.execute(change).rowcount:
+                    taken.add(number)
+        taken |= {number for number in numbers if number not in known and self.claim(number, by, now, until)}
+        return [number for number in numbers if number in taken]
+
     def looked(self, row: Watched) -> None:
         """Keep what a look found."""
         values = {**vars(row), "alerts": json.dumps(list(row.alerts), ensure_ascii=False)}
@@ -131,6 +146,13 @@ class WatchState:
         with self._engine.connect() as connection:
             row = connection.execute(select(_ACTIONS).where(_ACTIONS.c.key == key)).mappings().one_or_none()
         return Action(key) if row is None else Action(**row)
+
+    def failed_actions(self, keys: Sequence[str]) -> list[Action]:
+        """Those of these actions whose newest try failed, in the order of `keys`."""
+        with self._engine.connect() as connection:
+            query = select(_ACTIONS).where(_ACTIONS.c.key.in_(keys), _ACTIONS.c.failure.is_not(None))
+            found = [Action(**row) for row in connection.execute(query).mappings()]
+        return sorted(found, key=lambda item: keys.index(item.key))
 
     def begin(self, key: str, by: str, now: int, lost_after: int) -> int | None:
         """The number of the try that `by` begins; None while another runs, begun less than `lost_after` seconds ago.

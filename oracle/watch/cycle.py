@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from oracle.chain.registry import Registry
 from oracle.chain.rpc import chain_faults
+from oracle.domain.life_record import RecordedEvent
 from oracle.errors import FilingGateError
 from oracle.node.duties import Report
 from oracle.node.service import Node
@@ -26,6 +27,9 @@ LOG = logging.getLogger("filing_gate.watch")
 
 #: A filing that was taken to be looked at, and not looked at in this time, is anybody's again.
 CLAIM_SECONDS = 120
+
+#: Filings whose records and chain state are read together, just before they are looked at.
+AT_ONCE = 32
 
 #: An action that was begun, and not ended in this time, is begun again.
 LOST_SECONDS = 900
@@ -62,28 +66,33 @@ class Watcher:
 
         A filing that another has taken is left to it. After a crash the same `by` looks and begins again.
         """
-        mine = [number for number in numbers if self.state.claim(number, by, now, now + CLAIM_SECONDS)]
+        mine = self.state.claim_all(numbers, by, now, now + CLAIM_SECONDS)
         return [action for seen in self._looks(mine, now) if (action := self._begun(seen, by, now)) is not None]
 
     def _looks(self, numbers: Sequence[str], now: int) -> list[Look]:
-        registry = self._registry()
+        found: list[Look | None] = []
         with ThreadPoolExecutor(self.node.config.watch.concurrency, thread_name_prefix="watch") as pool:
-            found = list(pool.map(lambda number: self._look(number, registry, now), numbers))
+            for begin in range(0, len(numbers), AT_ONCE):
+                some = numbers[begin : begin + AT_ONCE]
+                records = self.node.database.records(some)
+                registry = self._registry(records)
+                found += pool.map(lambda number: self._look(number, registry, now, records[number]), some)  # noqa: B023
         return [seen for seen in found if seen is not None]
 
-    def _registry(self) -> Registry | None:
+    def _registry(self, records: dict[str, list[RecordedEvent]]) -> Registry | None:
+        """What the chain says of these filings, all read in this moment."""
         try:
-            return self.node.registry()
+            return self.node.duties.glance(self.node.registry(), records)
         except FilingGateError as error:
             LOG.error("the chain was not read: %s", error)
             return None
 
-    def _look(self, number: str, registry: Registry | None, now: int) -> Look | None:
+    def _look(self, number: str, registry: Registry | None, now: int, record: list[RecordedEvent]) -> Look | None:
         try:
             if self._stopping():
                 self.state.hasten(number, now)  # taken, and left to the next start
                 return None
-            return look(self.node, self.state, registry, number, now)
+            return look(self.node, self.state, registry, number, now, record)
         except (SQLAlchemyError, FilingGateError) as error:
             # The claim runs out, and a later cycle finds the filing due again.
             LOG.error("%s: the look was not kept: %s", number, _first_line(error))
@@ -143,7 +152,7 @@ class Watcher:
         by = f"cycle:{uuid.uuid4()}"
         self.node_alerts(now)
         if numbers is None:
-            numbers = [name for name in self.due(now) if self.state.claim(name, by, now, now + CLAIM_SECONDS)]
+            numbers = self.state.claim_all(self.due(now), by, now, now + CLAIM_SECONDS)
         looks = self._looks(numbers, now)
         for seen in looks:
             action = self._begun(seen, by, now)

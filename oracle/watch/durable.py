@@ -34,7 +34,7 @@ LOG = logging.getLogger("filing_gate.watch")
 
 #: Filings looked at in one step, for each that is looked at at the same time: what one of them needs is done when all
 #: of a step have been looked at.
-BATCH = 4
+BATCH = 16
 
 #: A replica is taken for gone when it has missed so many ticks, and never sooner than this many seconds.
 SILENT_TICKS, SILENT_SECONDS = 5, 60
@@ -54,6 +54,10 @@ _PATIENCE = {"retries_allowed": True, "interval_seconds": 1.0, "backoff_rate": 2
 
 #: How often this process looks for workflows of its own that the database's absence has broken off, in seconds.
 REVIVE_SECONDS = 5
+
+#: A tick at which no filing is due is left out if the last one was begun less than so many seconds before: a workflow
+#: costs more than several looks.
+QUIET_SECONDS = 5
 
 _TICKS, _ACTIONS = "filing-gate-ticks", "filing-gate-actions"
 _POLL_SECONDS = 0.5
@@ -75,7 +79,8 @@ class DurableWatch:
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._dbos: Any = None
         self._tick: Callable[[str], Result]
-        self._tidied = self._asked = self._revived = time.monotonic()
+        self._tidied = self._revived = time.monotonic()
+        self._asked = float("-inf")
         #: Workflows that run in this process, and those that should have at the last look.
         self._running: set[str] = set()
         self._idle: set[str] = set()
@@ -197,6 +202,8 @@ class DurableWatch:
             self._tidy()
             self._revive()
             if before is not None and before.get_status().status in ("PENDING", "ENQUEUED"):
+                return before
+            if time.monotonic() - self._asked < QUIET_SECONDS and not self._watcher.due(_now()):
                 return before
             self._asked = time.monotonic()
             return self._enqueue(_TICKS, ident, self._tick, ident)

@@ -10,6 +10,7 @@ from typing import Any
 
 from oracle.chain.registry import FilingState, Registry
 from oracle.domain.approval import OnChainStatus
+from oracle.domain.life_record import RecordedEvent
 from oracle.domain.names import filing_id
 from oracle.errors import FilingGateError, UnreachableError
 from oracle.node.duties import Report
@@ -76,11 +77,24 @@ def suspend_key(filing: str, sequence: int) -> str:
     return f"suspend:{filing}:{sequence}"
 
 
-def look(node: Node, watch: WatchState, registry: Registry | None, number: str, now: int) -> Look:
+def look(
+    node: Node,
+    watch: WatchState,
+    registry: Registry | None,
+    number: str,
+    now: int,
+    record: list[RecordedEvent] | None = None,
+) -> Look:
     """Look at a filing (folded number) and keep what was found. `registry` None: the chain could not be reached.
 
-    Raises nothing for the filing's, a source's or the chain's sake: the outcome and the alerts say what is wrong.
+    `record` is the filing's record if it was read in this moment. Raises nothing for the filing's, a source's or the
+    chain's sake: the outcome and the alerts say what is wrong.
     """
+    with node.duties.looking(number, record):
+        return _look(node, watch, registry, number, now)
+
+
+def _look(node: Node, watch: WatchState, registry: Registry | None, number: str, now: int) -> Look:
     before = watch.get(number)
     seen = _Seen(Report(number))
     try:
@@ -115,6 +129,8 @@ def _see(node: Node, registry: Registry, number: str, now: int, seen: _Seen) -> 
     except FilingGateError as error:  # a source that can't even be asked must not keep what is recorded from counting
         report.unreachable = isinstance(error, UnreachableError)
         report.problems.append(str(error))
+    # The sources may have taken their time, and an issuer may have declared something in it.
+    duties.read_again(number)
     duties.overdue(number, registry, state, now, report)
     folded = duties.folded(number, now)
     report.state, seen.stopped = folded.life.state.value, folded.stopped
@@ -130,7 +146,7 @@ def _judge(node: Node, registry: Registry, number: str, now: int, seen: _Seen) -
     if state is not None and state.status in _FINAL:
         seen.judgement = Judgement(Outcome.FINAL)
         return
-    case = node.case(dossier, chain=registry, fresh=True, now=now)
+    case = node.case(dossier, chain=registry, fresh=True, shared=True, now=now)
     seen.judgement = judge(case, evaluate(case))
     if seen.judgement.outcome is Outcome.ADVERSE:
         rules = [item.rule for item in seen.judgement.findings]
@@ -210,9 +226,9 @@ def _alerts(
         yield "indeterminate", severity, f"{told}; {shown}"
     if outcome is Outcome.LAPSING:
         yield "lapsing", severity, f"not renewed, {seen.judgement.explanation}; {shown}"
-    for key, kind in ((suspend_key(filing, state.sequence), "suspend"), (renew_key(filing, state.sequence), "renew")):
-        action = watch.action(key)
-        if action.failure is not None and (kind == "suspend") == seen.stopped:
+    for action in watch.failed_actions([suspend_key(filing, state.sequence), renew_key(filing, state.sequence)]):
+        kind = action.key.split(":", 1)[0]
+        if (kind == "suspend") == seen.stopped:
             rank = "critical" if kind == "suspend" else severity
             yield action.failure_kind or kind, rank, f"{kind}, try {action.attempt}: {action.failure}"
     if near and not seen.stopped and (_renewable(seen, state) or outcome is not Outcome.CLEAR):

@@ -33,6 +33,7 @@ if str(ROOT) not in sys.path:  # started by its path, not with -m
 
 from tests.standin import csrc_content as content  # noqa: E402
 
+JSON_TYPE = "application/json;charset=UTF-8"
 HOME = "<!DOCTYPE html><html><head><title>首页</title></head><body>首页</body></html>"
 BLOCKED = "<!DOCTYPE html><html><head><title>提示</title></head><body>您的访问存在风险</body></html>"
 
@@ -57,6 +58,44 @@ FAULT_PATHS = {
 }
 
 
+def list_body(channel: str, number: int, size: int, total: int, rows: list[content.Item], host: str) -> bytes:
+    """An answer of searchList."""
+    data = {
+        "page": number,
+        "rows": size,
+        "total": total,
+        "channelId": content.channel_id(channel),
+        "channelName": "",
+        "results": [content.list_item(item, host) for item in rows],
+    }
+    return json.dumps({"data": data}, ensure_ascii=False).encode()
+
+
+class Published:
+    """What a state publishes, made once: with thousands of notices it would cost more than the client that asks."""
+
+    def __init__(self, state: dict[str, Any]) -> None:
+        self.state = state
+        self.items = content.items_of(state)
+        self._by_folder: dict[str, list[content.Item]] = {}
+        for item in (item for items in self.items.values() for item in items):
+            self._by_folder.setdefault(f"c{item.manuscript_id}", []).append(item)
+        self._lists: dict[tuple[str, int, int, str], bytes] = {}
+
+    def near(self, path: str) -> list[content.Item]:
+        """The items that an address may be of: their folder's name is a part of it."""
+        return [item for part in path.split("/")[:5] for item in self._by_folder.get(part, ())]
+
+    def list_body(self, channel: str, number: int, size: int, host: str) -> bytes:
+        """One page of a channel's list."""
+        key = (channel, number, size, host)
+        if key not in self._lists:
+            rows = self.items[channel]
+            page = rows[(number - 1) * size : number * size]
+            self._lists[key] = list_body(channel, number, size, len(rows), page, host)
+        return self._lists[key]
+
+
 class Handler(BaseHTTPRequestHandler):
     """Answers one request from the state as it is now."""
 
@@ -72,7 +111,8 @@ class Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         self.query = {key: values[0] for key, values in parse_qs(parts.query, keep_blank_values=True).items()}
         self.host = self.headers.get("Host", "")
-        self.state = self.server.state()
+        self.published = self.server.published()
+        self.state = self.published.state
         self.server.requests.append(self.path)
         self.fault = self._fault(parts.path)
         if not self._struck():
@@ -161,33 +201,24 @@ class Handler(BaseHTTPRequestHandler):
         self._json({"code": 200, "results": found})
 
     def _list(self, wanted: str) -> None:
-        items = content.items_of(self.state)
+        items = self.published.items
         channel = next((code for code in items if content.channel_id(code) == wanted), None)
         if channel is None or self.query.get("_isJson") != "true":
             self._html(HOME)
             return
         number, size = int(self.query.get("page", "1")), int(self.query.get("_pageSize", "18"))
+        if self.fault is None:
+            self._send(self.published.list_body(channel, number, size, self.host), JSON_TYPE)
+            return
         shown = 1 if self.fault == "page-repeats" else number
         rows = items[channel][(shown - 1) * size : shown * size]
         if self.fault == "ends-early" and number > 1:
             rows = []
         total = len(items[channel]) + (number - 1 if self.fault == "total-changes" else 0)
-        results = [content.list_item(item, self.host) for item in rows]
-        self._json(
-            {
-                "data": {
-                    "page": number,
-                    "rows": size,
-                    "total": total,
-                    "channelId": wanted,
-                    "channelName": "",
-                    "results": results,
-                }
-            }
-        )
+        self._send(list_body(channel, number, size, total, rows, self.host), JSON_TYPE)
 
     def _page_or_file(self, path: str) -> None:
-        for item in (item for items in content.items_of(self.state).values() for item in items):
+        for item in self.published.near(path):
             if path == item.path and not item.gone:
                 session = secrets.token_hex(16)
                 self.server.sessions.add(session)
@@ -250,7 +281,7 @@ class Handler(BaseHTTPRequestHandler):
             return
 
     def _json(self, value: Any) -> None:
-        self._send(json.dumps(value, ensure_ascii=False).encode(), "application/json;charset=UTF-8")
+        self._send(json.dumps(value, ensure_ascii=False).encode(), JSON_TYPE)
 
     def _html(self, text: str, headers: dict[str, str] | None = None, status: int = 200) -> None:
         self._send(text.encode(), "text/html; charset=utf-8", headers, status)
@@ -284,6 +315,8 @@ class Site(ThreadingHTTPServer):
     def __init__(self, port: int, state_file: Path) -> None:
         super().__init__(("127.0.0.1", port), Handler)
         self.state_file = state_file
+        self._published: tuple[Any, Published] | None = None
+        self._reading = threading.Lock()
         self.sessions: set[str] = set()
         self.requests: list[str] = []
         self.unchanged: list[str] = []
@@ -295,11 +328,18 @@ class Site(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
 
-    def state(self) -> dict[str, Any]:
-        if not self.state_file.exists():
-            return {}
-        state: dict[str, Any] = json.loads(self.state_file.read_text("utf-8"))
-        return state
+    def published(self) -> Published:
+        """What the state file says now; it is read again when it is another file."""
+        with self._reading:
+            try:
+                found = self.state_file.stat()
+                mark: Any = (found.st_ino, found.st_mtime_ns, found.st_size)
+            except FileNotFoundError:
+                mark = None
+            if self._published is None or self._published[0] != mark:
+                state = {} if mark is None else json.loads(self.state_file.read_text("utf-8"))
+                self._published = (mark, Published(state))
+            return self._published[1]
 
 
 class SiteState:
@@ -384,6 +424,11 @@ class CsrcSite(SiteState):
         if not line.startswith("http://"):
             raise RuntimeError(f"the stand-in did not start: {line!r}")
         return line.strip()
+
+    @property
+    def pid(self) -> int:
+        """The number of the process it runs in."""
+        return self._process.pid if self._process is not None else os.getpid()
 
     @property
     def host(self) -> str:

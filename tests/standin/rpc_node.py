@@ -24,7 +24,8 @@ class RpcNode(LocalServer):
     chain_id: the chain it claims to be on; None, the true one.
     lag: it answers as the chain was so many blocks ago.
     forgets: it answers eth_sendRawTransaction with a hash and throws the transaction away.
-    asked: the methods asked for, in order; raws: the signed transactions it was handed, as 0x-hex.
+    takes_batches: whether it answers batches; batches: the sizes of those asked.
+    asked: the other methods asked for, in order; raws: the signed transactions it was handed, as 0x-hex.
     """
 
     def __init__(self, upstream: str) -> None:
@@ -35,7 +36,9 @@ class RpcNode(LocalServer):
         self.chain_id: int | None = None
         self.lag = 0
         self.forgets = False
+        self.takes_batches = True
         self.asked: list[str] = []
+        self.batches: list[int] = []
         self.raws: list[str] = []
 
     def pass_on(self, method: str, params: list[Any]) -> Any:
@@ -68,9 +71,23 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = 65536  # headers and body in one packet, or the other side waits for the second
 
+    def _batch(self, asked: list[dict[str, Any]]) -> None:
+        """Several calls at once; refused like a fault by a node that takes no batches."""
+        node = self.server
+        node.batches.append(len(asked))
+        if node.fault is not None or not node.takes_batches:
+            self._say(400, b"no batches")
+            return
+        answers = [{**node.answer(one["method"], one["params"]), "id": one["id"]} for one in asked]
+        self._say(200, json.dumps(answers[::-1]).encode())  # JSON-RPC 2.0, 6: in any order
+
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        node, method = self.server, asked["method"]
+        node = self.server
+        if isinstance(asked, list):
+            self._batch(asked)
+            return
+        method = asked["method"]
         node.asked.append(method)
         fault = node.fault if node.only is None or method in node.only else None
         if fault == "closed":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -10,13 +11,16 @@ from typing import Any
 
 import pytest
 
+from oracle.chain.failover import FailoverProvider
 from oracle.collector.proposal import propose_update
 from oracle.domain.approval import OnChainStatus
 from oracle.domain.filing import AdverseKind, ObservationKind
+from oracle.domain.life_record import RecordedEvent, RecordKind
 from oracle.domain.lifecycle import LifeCycle
 from oracle.domain.names import filing_id
 from oracle.store.watch_state import WatchState
 from oracle.watch.cycle import Watcher
+from oracle.watch.look import look
 from tests.node.running_nodes import World, running_world
 from tests.node.test_duties import ISSUER, Page, approved, mint, minting_is_refused, noon, send, statement, today
 from tests.node.test_duties import PAGE as SHARED
@@ -336,6 +340,10 @@ def test_claims_and_tries__are_each_given_once__and_again_to_whom_they_were_give
     assert watch.claim(number, "a", 101, 221)
     assert watch.claim(number, "b", 221, 341)
     assert not watch.claim(number, "a", 222, 342)
+    others = ["国合函〔2026〕3098号", "国合函〔2026〕3097号"]
+    assert watch.claim_all([others[0], number], "c", 300, 420) == [others[0]]
+    assert watch.claim_all([number, *others], "d", 341, 461) == [number, others[1]]
+    assert watch.claim_all([number, *others], "d", 342, 462) == [number, others[1]]
     assert watch.begin(key, "a", 100, 900) == 1
     assert watch.begin(key, "a", 150, 900) == 1
     assert watch.begin(key, "b", 150, 900) is None
@@ -360,3 +368,44 @@ def test_look_at__told_to_stop__leaves_what_it_took_due(world: World) -> None:
     left = stopping.state.get(number)
     assert (left.looked_at, left.next_at <= now) == (0, True)
     assert [item["kind"] for item in relay(world, 0, **NEAR).look_at([number], now, "tick:2")] == ["renew"]
+
+
+RISK = {"kind": "MAJOR_RISK", "what": "fire", "statement": "in-between", "block": None}
+
+
+def test_look_at__risk_declared_while_the_sources_are_asked__counts_in_this_look(world: World) -> None:
+    number = "国合函〔2026〕3015号"
+    approved(world, number)
+    watcher, now = relay(world, 0), int(time.time())
+    watcher.cycle(now, [number])
+
+    class Slow(Source):
+        def observe(self, query: Any) -> list[Any]:
+            item = RecordedEvent(RecordKind.DECLARED, now, "issuer", {**RISK, "eventOn": today().isoformat()})
+            watcher.node.database.add_filing_event(number, "statement:in-between", item)
+            return super().observe(query)
+
+    watcher.node._sources = (Slow(),)
+    assert [item["kind"] for item in watcher.look_at([number], now + 3600, "tick:3")] == ["suspend"]
+
+
+def test_look_at__many_at_once__few_requests_to_the_chain(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = "国合函〔2026〕3016号"
+    approved(world, number)
+    watcher, now = relay(world, 0), int(time.time())
+    watcher.cycle(now, [number])
+    asked: list[int] = []
+    post = FailoverProvider._post
+
+    def counted(self: FailoverProvider, url: str, body: bytes) -> bytes:
+        calls = json.loads(body)
+        asked.append(len(calls) if isinstance(calls, list) else 1)
+        return post(self, url, body)
+
+    monkeypatch.setattr(FailoverProvider, "_post", counted)
+    registry = watcher._registry({number: watcher.node.database.filing_events(number)})
+    # Is there a contract, the newest block, and one batch: longest window, state, newest change, two tokens.
+    assert [asked[:2], len(asked), asked[2] >= 5] == [[1, 1], 3, True]
+    asked.clear()
+    seen = look(watcher.node, watcher.state, registry, number, now + 1)
+    assert (seen.outcome.value, asked) == ("CLEAR", [])

@@ -1,0 +1,116 @@
+"""Looks that share what the site says of all filings alike: what is asked once, what each time, and how old it gets."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from oracle.domain.filing import FilingQuery, ObservationKind
+from oracle.sources import SharingSource
+from oracle.sources.csrc import SHARED_SECONDS, CsrcSource
+from tests.sources.conftest import SourceMaker
+from tests.standin.csrc_site import CsrcSite
+
+COMPANIES = ("甲示例有限公司", "乙示例有限公司", "丙示例有限公司")
+QUERIES = [FilingQuery(number=f"国合函〔2026〕{70 + n}号", entity_name=name) for n, name in enumerate(COMPANIES)]
+
+
+@pytest.fixture
+def published(site: CsrcSite) -> CsrcSite:
+    for query, company in zip(QUERIES, COMPANIES, strict=True):
+        site.publish_notice(number=query.number or "", company=company, units=10, amount="100")
+    return site
+
+
+def later(source: CsrcSource) -> None:
+    """Let the reading that is shared grow too old."""
+    assert source._shared is not None
+    source._shared.good_until -= 3600
+
+
+def requests(site: CsrcSite, part: str) -> int:
+    assert site.site is not None
+    return sum(part in path for path in site.site.requests)
+
+
+def test_glance__says_what_observe_says(published: CsrcSite, source: SourceMaker) -> None:
+    published.withdraw_notice(QUERIES[1].number or "")
+    published.set_row_status(COMPANIES[0], "已备案")
+    shared, own = source(), source()
+    assert isinstance(shared, SharingSource)
+    when = {"fetched_at": ""}
+    for query in (*QUERIES, FilingQuery(number="国合函〔2026〕99号", entity_name="丁有限公司")):
+        seen = [item.model_copy(update=when) for item in shared.glance(query)]
+        assert seen == [item.model_copy(update=when) for item in own.observe(query)]
+        assert seen
+    assert ObservationKind.WITHDRAWAL in [item.kind for item in shared.glance(QUERIES[1])]
+
+
+def test_glance__lists_asked_for_once__each_notice_each_time(published: CsrcSite, source: SourceMaker) -> None:
+    shared = source()
+    for query in (*QUERIES, *QUERIES):
+        assert [item.kind for item in shared.glance(query)] == [ObservationKind.NOTICE]
+    assert requests(published, "/searchList/") == 2  # one page of each channel
+    assert requests(published, "/getChannelList") == 2
+    assert requests(published, "/c78") == 6
+
+
+def test_glance__notice_changed__seen_at_once__withdrawal_seen_with_the_next_reading(
+    published: CsrcSite, source: SourceMaker
+) -> None:
+    shared = source()
+    shared.glance(QUERIES[0])
+    rows = published.read()["notices"]
+    published.set_state(notices=[{**row, "units": 5} for row in rows])
+    record = shared.glance(QUERIES[0])[0].record
+    assert record is not None
+    assert record.units == 5
+    published.withdraw_notice(QUERIES[0].number or "")
+    later(shared)
+    assert ObservationKind.WITHDRAWAL in [item.kind for item in shared.glance(QUERIES[0])]
+
+
+def test_glance__notice_taken_down__failure_until_the_next_reading__then_absence__dated_as_the_lists(
+    published: CsrcSite, source: SourceMaker
+) -> None:
+    shared = source()
+    shared.glance(QUERIES[0])
+    published.remove_notice(QUERIES[0].number or "")
+    assert [item.kind for item in shared.glance(QUERIES[0])] == [ObservationKind.FAILURE]
+    later(shared)
+    seen = shared.glance(QUERIES[0])
+    assert [item.kind for item in seen] == [ObservationKind.ABSENCE]
+    assert shared._shared is not None
+    assert seen[0].fetched_at == shared._shared.began.isoformat(timespec="seconds")
+
+
+def test_glance__list_fails__a_failure_for_each_filing__one_question_to_the_site(
+    published: CsrcSite, source: SourceMaker
+) -> None:
+    shared = source(attempts=1)
+    published.set_state(fault={"kind": "500", "path": "/searchList/"})
+    for query in QUERIES:
+        assert {item.kind for item in shared.glance(query)} == {ObservationKind.FAILURE}
+    assert requests(published, "/searchList/") == 2
+    assert shared._shared is not None
+    assert shared._shared.good_until <= time.monotonic() + SHARED_SECONDS  # however long the failing took
+    published.set_state(fault=None)
+    later(shared)
+    assert [item.kind for item in shared.glance(QUERIES[0])] == [ObservationKind.NOTICE]
+
+
+def test_glance__withdrawal_page_fails__told_to_whom_it_may_concern(published: CsrcSite, source: SourceMaker) -> None:
+    published.withdraw_notice(QUERIES[0].number or "", gone=True)
+    shared = source(attempts=1)
+    assert [item.kind for item in shared.glance(QUERIES[0])] == [ObservationKind.NOTICE, ObservationKind.FAILURE]
+    assert [item.kind for item in shared.glance(QUERIES[1])] == [ObservationKind.NOTICE]
+
+
+def test_reading__good_for_a_moment_only(published: CsrcSite, source: SourceMaker) -> None:
+    shared = source()
+    before = time.monotonic()
+    shared.glance(QUERIES[0])
+    assert shared._shared is not None
+    assert shared._shared.good_until >= before + SHARED_SECONDS
+    assert shared._shared.good_until <= time.monotonic() + 60

@@ -33,7 +33,17 @@ from oracle.sources.parse_error import ParseError
 from oracle.sources.sightings import CLOCK_SKEW, failure
 from oracle.sources.stated_filing import Stated, concerns
 
-__all__ = ["PARSER_VERSION", "ManualConfig", "ManualSource", "statement_path", "write_statement"]
+__all__ = [
+    "PARSER_VERSION",
+    "Kept",
+    "ManualConfig",
+    "ManualSource",
+    "confirm_statement",
+    "kept_statements",
+    "read_statement",
+    "statement_path",
+    "write_statement",
+]
 
 PARSER_VERSION = "manual/1"
 _MAX_FILES = 1000
@@ -73,6 +83,77 @@ def write_statement(folder: Path, file: ManualFile) -> Path:
         os.fsync(out.fileno())
     os.replace(temporary, path)
     return path
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A file of the folder as it stands: who entered and who confirmed it by name, or the fault that stops the source."""
+
+    path: Path
+    file: ManualFile | None
+    entered: str | None = None
+    confirmed: str | None = None
+    fault: str | None = None
+
+
+def _paths(folder: Path) -> list[Path]:
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.suffix == ".json")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise ParseError(f"the folder cannot be read: {error.strerror}", remedy="check its permissions") from None
+    if len(paths) > _MAX_FILES:
+        raise ParseError(f"the folder holds more than {_MAX_FILES} files", remedy="move old ones away")
+    return paths
+
+
+def read_statement(path: Path, config: ManualConfig, recover: Recover) -> tuple[ManualFile, Stated, str, str | None]:
+    """A file of the folder that holds: what it says, of which filing, who entered and who confirmed it (None: nobody).
+
+    ParseError for one that does not hold, UnreachableError for one that can't be read.
+    """
+    file = parse_statement(read_file(path, MAX_STATEMENT_BYTES, name=path.name), name=path.name)
+    stated = stated_by(file.statement, name=path.name)
+    if file.statement.source != config.name:
+        raise ParseError(
+            f"{path.name}: made for source {file.statement.source}, not {config.name}",
+            remedy="move it to that source's folder, or give --source",
+        )
+    entered, confirmed = who_signed(file, config.persons, recover, name=path.name)
+    return file, stated, entered, confirmed
+
+
+def kept_statements(folder: Path, config: ManualConfig, recover: Recover) -> list[Kept]:
+    """Every file of the folder. UnreachableError if the folder can't be read."""
+    found = []
+    for path in _paths(folder):
+        try:
+            file, _, entered, confirmed = read_statement(path, config, recover)
+            found.append(Kept(path, file, entered, confirmed))
+        except UnreachableError as error:
+            found.append(Kept(path, None, fault=str(error)))
+    return found
+
+
+def confirm_statement(path: Path, act: SignedAct, config: ManualConfig, recover: Recover, now: datetime) -> ManualFile:
+    """Have a listed second person's signature stand beside the first; the file is replaced whole.
+
+    RefusedError for a signature that does not count or a statement that is confirmed already: the file stays as it is.
+    ParseError if the file itself does not hold.
+    """
+    entered, _, _, confirmed_by = read_statement(path, config, recover)
+    if confirmed_by is not None:
+        raise RefusedError("somebody has confirmed it already", where=path.name, remedy="nothing is left to do")
+    if datetime.fromisoformat(act.at) > now + CLOCK_SKEW:
+        raise RefusedError("the signature states a time to come", where="at", remedy="check the clocks, and sign anew")
+    confirmed = entered.model_copy(update={"confirmed": act})
+    try:
+        who_signed(confirmed, config.persons, recover, name=path.name)
+    except ParseError as error:
+        raise RefusedError(error.what, remedy=error.remedy) from None
+    write_statement(path.parent, confirmed)
+    return confirmed
 
 
 class ManualSource:
@@ -116,16 +197,8 @@ class ManualSource:
 
     def _statements(self, query: FilingQuery, now: datetime) -> tuple[list[Observation], int]:
         found, waiting = [], 0
-        for path in self._paths():
-            data = read_file(path, MAX_STATEMENT_BYTES, name=path.name)
-            file = parse_statement(data, name=path.name)
-            stated = stated_by(file.statement, name=path.name)
-            if file.statement.source != self.name:
-                raise ParseError(
-                    f"{path.name}: made for source {file.statement.source}, not {self.name}",
-                    remedy="move it to that source's folder",
-                )
-            entered, confirmed = who_signed(file, self._config.persons, self._recover, name=path.name)
+        for path in _paths(self._folder):
+            file, stated, entered, confirmed = read_statement(path, self._config, self._recover)
             if not concerns(stated, query):
                 continue
             if confirmed is None:
@@ -133,17 +206,6 @@ class ManualSource:
                 continue
             found.append(self._seen(file, stated, data, f"entered by {entered}, confirmed by {confirmed}", now, path))
         return found, waiting
-
-    def _paths(self) -> list[Path]:
-        try:
-            paths = sorted(path for path in self._folder.iterdir() if path.suffix == ".json")
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise ParseError(f"the folder cannot be read: {error.strerror}", remedy="check its permissions") from None
-        if len(paths) > _MAX_FILES:
-            raise ParseError(f"the folder holds more than {_MAX_FILES} files", remedy="move old ones away")
-        return paths
 
     def _seen(
         self, file: ManualFile, stated: Stated, data: bytes, title: str, now: datetime, path: Path

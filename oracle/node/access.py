@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from oracle.node.config import HttpConfig
 from oracle.store.api_keys import ApiKey, ApiKeys, Scope
 
-__all__ = ["ACCESS", "PUBLIC_TREES", "Access", "Caller", "UnauthenticatedError", "scopes_for"]
+__all__ = ["ACCESS", "PAGES", "PUBLIC_TREES", "Access", "Caller", "UnauthenticatedError", "is_page", "scopes_for"]
 
 _ANYBODY: frozenset[Scope] = frozenset(Scope)
 _READS = frozenset({Scope.AUDITOR, Scope.OPERATOR})
@@ -41,13 +41,25 @@ ACCESS: Mapping[tuple[str, str], frozenset[Scope] | None] = {
     ("GET", "/v1/evidence/{}"): _READS,
 }
 
+#: The pages for people. No key is needed; how much each shows depends on who looks (oracle.node.pages.sight).
+PAGES = frozenset(
+    {
+        ("GET", "/"),
+        ("GET", "/language/{}"),
+        ("GET", "/static/{}"),
+    }
+)
+
 #: Everything below is there for everybody to read: the log proves nothing to an auditor who has to ask for it.
 PUBLIC_TREES = ("/log/", "/v1/log/")
 
-_COMPILED = [
-    (method, re.compile("[^/]+".join(re.escape(part) for part in path.split("{}"))), scopes)
-    for (method, path), scopes in ACCESS.items()
-]
+
+def _shape(path: str) -> re.Pattern[str]:
+    return re.compile("[^/]+".join(re.escape(part) for part in path.split("{}")))
+
+
+_COMPILED = [(method, _shape(path), scopes) for (method, path), scopes in ACCESS.items()]
+_PAGES = [(method, _shape(path)) for method, path in PAGES]
 _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([!-~]{1,200})")
 
 
@@ -71,12 +83,18 @@ class Caller:
 def scopes_for(method: str, path: str) -> frozenset[Scope] | None:
     """The scopes of which a caller needs one; None: no key is needed. HEAD is as GET."""
     method = "GET" if method == "HEAD" else method
-    if method == "GET" and path.startswith(PUBLIC_TREES):
+    if (method == "GET" and path.startswith(PUBLIC_TREES)) or is_page(method, path):
         return None
     for known, shape, scopes in _COMPILED:
         if known == method and shape.fullmatch(path):
             return scopes
     return frozenset({Scope.OPERATOR})
+
+
+def is_page(method: str, path: str) -> bool:
+    """Whether this is a page for people. HEAD is as GET."""
+    method = "GET" if method == "HEAD" else method
+    return any(known == method and shape.fullmatch(path) for known, shape in _PAGES)
 
 
 class Access:
@@ -103,3 +121,9 @@ class Access:
         if found is None:
             raise UnauthenticatedError("the API key is unknown, expired or revoked")
         return Caller(found, found.scopes)
+
+    def visitor(self, authorization: str | None) -> Caller:
+        """Who looks at a page: as `caller`, but nobody known is a stranger without any scope."""
+        if authorization is None and self._config.auth != "none":
+            return Caller(None, frozenset())
+        return self.caller(authorization)

@@ -26,7 +26,9 @@ from oracle.node.log_api import log_router
 from oracle.node.metrics import Metrics
 from oracle.node.metrics_api import Measured, metrics_router
 from oracle.node.openapi import described
-from oracle.node.problems import Result, of_error, problem, respond
+from oracle.node.pages.errors import answer
+from oracle.node.pages.routes import page_routers
+from oracle.node.problems import of_error, problem
 from oracle.node.proposals_api import proposals
 from oracle.node.records_api import records
 from oracle.node.service import Node
@@ -48,7 +50,7 @@ class NodeApp(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """The stack of Starlette with the entrance around it, so that an answer to a fault passes it too."""
-        app: ASGIApp = Gate(super().build_middleware_stack(), self._http, self._access)
+        app: ASGIApp = Gate(super().build_middleware_stack(), self._http, self._access, answer)
         if self._http.cors_origins:
             app = CORSMiddleware(
                 app,
@@ -76,9 +78,8 @@ def create_app(node: Node) -> NodeApp:
     app.include_router(status(node))
     app.include_router(log_router(node.log))
     app.include_router(metrics_router(node.metrics))
-
-    def answer(request: Request, result: Result) -> Response:
-        return respond(result, request.state.request_id)
+    for router in page_routers(node):
+        app.include_router(router)
 
     @app.exception_handler(FilingGateError)
     async def _refuse(request: Request, error: FilingGateError) -> Response:

@@ -6,6 +6,7 @@ key is refused from the next call on, at every replica.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from collections.abc import Mapping
@@ -13,8 +14,20 @@ from dataclasses import dataclass
 
 from oracle.node.config import HttpConfig
 from oracle.store.api_keys import ApiKey, ApiKeys, Scope
+from oracle.store.sessions import Session, Sessions
 
-__all__ = ["ACCESS", "PAGES", "PUBLIC_TREES", "Access", "Caller", "UnauthenticatedError", "is_page", "scopes_for"]
+__all__ = [
+    "ACCESS",
+    "PAGES",
+    "PUBLIC_TREES",
+    "Access",
+    "Caller",
+    "UnauthenticatedError",
+    "form_token",
+    "is_page",
+    "scopes_for",
+    "session_cookie",
+]
 
 _ANYBODY: frozenset[Scope] = frozenset(Scope)
 _READS = frozenset({Scope.AUDITOR, Scope.OPERATOR})
@@ -47,6 +60,23 @@ PAGES = frozenset(
         ("GET", "/"),
         ("GET", "/language/{}"),
         ("GET", "/static/{}"),
+        ("GET", "/dossier"),
+        ("POST", "/dossier"),
+        ("POST", "/dossier/send"),
+        ("GET", "/operator"),
+        ("GET", "/operator/sign-in"),
+        ("POST", "/operator/sign-in"),
+        ("POST", "/operator/sign-out"),
+        ("GET", "/operator/observations"),
+        ("GET", "/operator/observations/{}"),
+        ("GET", "/operator/observations/{}/statement"),
+        ("POST", "/operator/observations/{}"),
+        ("GET", "/operator/suspensions"),
+        ("POST", "/operator/suspensions"),
+        ("POST", "/operator/suspensions/review"),
+        ("GET", "/operator/health"),
+        ("GET", "/operator/sessions"),
+        ("POST", "/operator/sessions"),
     }
 )
 
@@ -73,6 +103,9 @@ class Caller:
 
     key: ApiKey | None
     scopes: frozenset[Scope]
+    #: Set only for somebody signed in to the pages; every form of the session carries `form_token`.
+    session: Session | None = None
+    form_token: str = ""
 
     @property
     def key_id(self) -> str | None:
@@ -100,9 +133,10 @@ def is_page(method: str, path: str) -> bool:
 class Access:
     """Tells who calls, and whether that is enough."""
 
-    def __init__(self, config: HttpConfig, keys: ApiKeys) -> None:
+    def __init__(self, config: HttpConfig, keys: ApiKeys, sessions: Sessions) -> None:
         self._config = config
         self._keys = keys
+        self._sessions = sessions
 
     def needed(self, method: str, path: str) -> frozenset[Scope] | None:
         """As `scopes_for`, with what the configuration opens."""
@@ -122,8 +156,25 @@ class Access:
             raise UnauthenticatedError("the API key is unknown, expired or revoked")
         return Caller(found, found.scopes)
 
-    def visitor(self, authorization: str | None) -> Caller:
-        """Who looks at a page: as `caller`, but nobody known is a stranger without any scope."""
+    def visitor(self, authorization: str | None, cookies: Mapping[str, str]) -> Caller:
+        """Who looks at a page: who is signed in, else as `caller`; nobody known is a stranger without any scope."""
+        token = cookies.get(session_cookie(self._config))
+        if authorization is None and token is not None:
+            session = self._sessions.find(token, int(time.time()))
+            if session is not None and session.key is not None:
+                return Caller(session.key, session.key.scopes, session, form_token(token))
+            if session is not None and self._config.auth == "none":
+                return Caller(None, frozenset(Scope), session, form_token(token))
         if authorization is None and self._config.auth != "none":
             return Caller(None, frozenset())
         return self.caller(authorization)
+
+
+def session_cookie(config: HttpConfig) -> str:
+    """The name of the cookie of a session. With TLS it is one that no other host and no plain HTTP can set."""
+    return "__Host-session" if config.behind_tls else "session"
+
+
+def form_token(token: str) -> str:
+    """What the forms of a session carry, made from its token: another site's page can't know it, nor another session."""
+    return hashlib.sha256(b"filing-gate form: " + token.encode("utf-8")).hexdigest()

@@ -149,8 +149,12 @@ class Gate:
             allowance = self._limits.of_stranger(address, time.monotonic())
         else:
             try:
-                who = self._access.visitor if page else self._access.caller
-                caller: Caller = await run_in_threadpool(who, headers.get("authorization"))
+                key = headers.get("authorization")
+                caller: Caller = (
+                    await run_in_threadpool(self._access.visitor, key, Request(scope).cookies)
+                    if page
+                    else await run_in_threadpool(self._access.caller, key)
+                )
                 scope["state"]["caller"] = caller
                 allowance = (
                     self._limits.of_caller(caller, address, time.monotonic())

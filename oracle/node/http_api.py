@@ -26,7 +26,7 @@ from oracle.node.log_api import log_router
 from oracle.node.metrics import Metrics
 from oracle.node.metrics_api import Measured, metrics_router
 from oracle.node.openapi import described
-from oracle.node.pages.errors import answer
+from oracle.node.pages.errors import PageError, answer, refused_page
 from oracle.node.pages.routes import page_routers
 from oracle.node.problems import of_error, problem
 from oracle.node.proposals_api import proposals
@@ -35,6 +35,7 @@ from oracle.node.service import Node
 from oracle.node.status_api import status
 from oracle.node.stored_calls import StoredCalls
 from oracle.store.api_keys import ApiKeys
+from oracle.store.sessions import Sessions
 
 __all__ = ["NodeApp", "create_app"]
 
@@ -70,7 +71,8 @@ class NodeApp(FastAPI):
 
 def create_app(node: Node) -> NodeApp:
     """The ASGI application of one node."""
-    app = NodeApp(node.config.http, Access(node.config.http, ApiKeys(node.database.engine)), node.metrics)
+    engine = node.database.engine
+    app = NodeApp(node.config.http, Access(node.config.http, ApiKeys(engine), Sessions(engine)), node.metrics)
     calls = StoredCalls(node)
     app.include_router(proposals(node, calls))
     app.include_router(filings(node, calls))
@@ -78,8 +80,9 @@ def create_app(node: Node) -> NodeApp:
     app.include_router(status(node))
     app.include_router(log_router(node.log))
     app.include_router(metrics_router(node.metrics))
-    for router in page_routers(node):
+    for router in page_routers(node, calls):
         app.include_router(router)
+    app.add_exception_handler(PageError, refused_page)
 
     @app.exception_handler(FilingGateError)
     async def _refuse(request: Request, error: FilingGateError) -> Response:

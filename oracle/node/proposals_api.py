@@ -18,7 +18,7 @@ from oracle.node.problems import Result, problem
 from oracle.node.service import Answer, Node
 from oracle.node.stored_calls import StoredCalls
 
-__all__ = ["parsed", "proposals"]
+__all__ = ["handed_in", "parsed", "proposals"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -31,6 +31,13 @@ def parsed(model: type[Model], body: bytes) -> Model:
     except ValidationError as error:
         rows = problems_of(error)
         raise InputError(f"{rows[0]['field']}: {rows[0]['problem']}", where="body", details=rows) from None
+
+
+def handed_in(node: Node, request_id: int, body: bytes) -> Result:
+    """Keep a dossier: what `POST /v1/dossiers` does."""
+    dossier = parse_dossier(body, what="body")
+    new = node.database.add_dossier(request_id, dossier)
+    return Result(201 if new else 200, {"dossierHash": "0x" + dossier.dossier_hash().hex(), "new": new})
 
 
 def answered(node: Node, answer: Answer) -> Result:
@@ -76,12 +83,7 @@ def proposals(node: Node, calls: StoredCalls) -> APIRouter:
     async def hand_in(request: Request) -> Response:
         body = await calls.body(request)
 
-        def work(request_id: int) -> Result:
-            dossier = parse_dossier(body, what="body")
-            new = node.database.add_dossier(request_id, dossier)
-            return Result(201 if new else 200, {"dossierHash": "0x" + dossier.dossier_hash().hex(), "new": new})
-
-        return await calls.run(request, body, work)
+        return await calls.run(request, body, lambda request_id: handed_in(node, request_id, body))
 
     @router.get(
         "/v1/dossiers/{hash}",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -17,7 +18,7 @@ from pydantic import Field, model_validator
 
 from oracle.domain.fields import Frozen, Text
 from oracle.domain.filing import FilingQuery, Observation, ObservationKind
-from oracle.errors import FilingGateError, InputError, UnreachableError
+from oracle.errors import FilingGateError, InputError, RefusedError, UnreachableError
 from oracle.evidence.store import EvidenceStore
 from oracle.sources.detached_signature import Recover
 from oracle.sources.document import read_file
@@ -25,6 +26,7 @@ from oracle.sources.manual_statement import (
     MAX_STATEMENT_BYTES,
     ManualFile,
     Person,
+    SignedAct,
     parse_statement,
     stated_by,
     who_signed,
@@ -40,7 +42,6 @@ __all__ = [
     "ManualSource",
     "confirm_statement",
     "kept_statements",
-    "read_statement",
     "statement_path",
     "write_statement",
 ]
@@ -87,10 +88,14 @@ def write_statement(folder: Path, file: ManualFile) -> Path:
 
 @dataclass(frozen=True)
 class Kept:
-    """A file of the folder as it stands: who entered and who confirmed it by name, or the fault that stops the source."""
+    """A file of the folder: its bytes and what they say, who entered and who confirmed it (None: nobody yet).
+
+    One that does not hold has a `fault` and nothing else: it stops the source until somebody has looked.
+    """
 
     path: Path
-    file: ManualFile | None
+    data: bytes = b""
+    file: ManualFile | None = None
     entered: str | None = None
     confirmed: str | None = None
     fault: str | None = None
@@ -108,52 +113,49 @@ def _paths(folder: Path) -> list[Path]:
     return paths
 
 
-def read_statement(path: Path, config: ManualConfig, recover: Recover) -> tuple[ManualFile, Stated, str, str | None]:
-    """A file of the folder that holds: what it says, of which filing, who entered and who confirmed it (None: nobody).
-
-    ParseError for one that does not hold, UnreachableError for one that can't be read.
-    """
-    file = parse_statement(read_file(path, MAX_STATEMENT_BYTES, name=path.name), name=path.name)
-    stated = stated_by(file.statement, name=path.name)
+def _read(path: Path, config: ManualConfig, recover: Recover) -> tuple[Kept, ManualFile]:
+    data = read_file(path, MAX_STATEMENT_BYTES, name=path.name)
+    file = parse_statement(data, name=path.name)
+    stated_by(file.statement, name=path.name)
     if file.statement.source != config.name:
         raise ParseError(
             f"{path.name}: made for source {file.statement.source}, not {config.name}",
             remedy="move it to that source's folder, or give --source",
         )
     entered, confirmed = who_signed(file, config.persons, recover, name=path.name)
-    return file, stated, entered, confirmed
+    return Kept(path, data, file, entered, confirmed), file
 
 
 def kept_statements(folder: Path, config: ManualConfig, recover: Recover) -> list[Kept]:
-    """Every file of the folder. UnreachableError if the folder can't be read."""
+    """Every file of the folder, those that do not hold too. ParseError if the folder can't be read."""
     found = []
     for path in _paths(folder):
         try:
-            file, _, entered, confirmed = read_statement(path, config, recover)
-            found.append(Kept(path, file, entered, confirmed))
+            found.append(_read(path, config, recover)[0])
         except UnreachableError as error:
-            found.append(Kept(path, None, fault=str(error)))
+            found.append(Kept(path, fault=str(error)))
     return found
 
 
-def confirm_statement(path: Path, act: SignedAct, config: ManualConfig, recover: Recover, now: datetime) -> ManualFile:
-    """Have a listed second person's signature stand beside the first; the file is replaced whole.
+def confirm_statement(
+    path: Path, act: SignedAct, config: ManualConfig, recover: Recover, now: datetime, *, folder: Path
+) -> Path:
+    """Put a second listed person's signature beside the first, into the source's folder; returns where the file stands.
 
-    RefusedError for a signature that does not count or a statement that is confirmed already: the file stays as it is.
+    RefusedError for a signature that does not count or a statement that is confirmed already: nothing is changed then.
     ParseError if the file itself does not hold.
     """
-    entered, _, _, confirmed_by = read_statement(path, config, recover)
-    if confirmed_by is not None:
+    kept, file = _read(path, config, recover)
+    if kept.confirmed is not None:
         raise RefusedError("somebody has confirmed it already", where=path.name, remedy="nothing is left to do")
     if datetime.fromisoformat(act.at) > now + CLOCK_SKEW:
         raise RefusedError("the signature states a time to come", where="at", remedy="check the clocks, and sign anew")
-    confirmed = entered.model_copy(update={"confirmed": act})
+    confirmed = file.model_copy(update={"confirmed": act})
     try:
         who_signed(confirmed, config.persons, recover, name=path.name)
     except ParseError as error:
         raise RefusedError(error.what, remedy=error.remedy) from None
-    write_statement(path.parent, confirmed)
-    return confirmed
+    return write_statement(folder, confirmed)
 
 
 class ManualSource:
@@ -198,13 +200,15 @@ class ManualSource:
     def _statements(self, query: FilingQuery, now: datetime) -> tuple[list[Observation], int]:
         found, waiting = [], 0
         for path in _paths(self._folder):
-            file, stated, entered, confirmed = read_statement(path, self._config, self._recover)
+            kept, file = _read(path, self._config, self._recover)
+            stated = stated_by(file.statement, name=path.name)
             if not concerns(stated, query):
                 continue
-            if confirmed is None:
+            if kept.confirmed is None:
                 waiting += 1
                 continue
-            found.append(self._seen(file, stated, data, f"entered by {entered}, confirmed by {confirmed}", now, path))
+            title = f"entered by {kept.entered}, confirmed by {kept.confirmed}"
+            found.append(self._seen(file, stated, kept.data, title, now, path))
         return found, waiting
 
     def _seen(

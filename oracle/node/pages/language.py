@@ -1,7 +1,8 @@
 """The two languages of the pages: which one a visitor reads, and its texts.
 
-Texts are in `texts/en.toml` and `texts/zh.toml`, by sections; `t("register.title")` names section and key. A text may
-hold `{placeholders}`. Both files have the same keys and placeholders; a test holds them to it.
+Texts are in `texts/en.toml`, `texts/zh.toml` and further files such as `texts/rules.en.toml`, by sections, each of which
+stands in one file; `t("register.title")` names section and key. A text may hold `{placeholders}`. Both languages have
+the same keys and placeholders; a test holds them to it.
 """
 
 from __future__ import annotations
@@ -26,8 +27,12 @@ _MOST_ACCEPTED = 20
 @cache
 def catalogue(language: str) -> Mapping[str, str]:
     """The texts of a language by `section.key`."""
-    text = files("oracle.node.pages").joinpath("texts", f"{language}.toml").read_text(encoding="utf-8")
-    return {f"{section}.{key}": value for section, rows in tomllib.loads(text).items() for key, value in rows.items()}
+    found = {}
+    for file in files("oracle.node.pages").joinpath("texts").iterdir():
+        if file.name == f"{language}.toml" or file.name.endswith(f".{language}.toml"):
+            for section, rows in tomllib.loads(file.read_text(encoding="utf-8")).items():
+                found |= {f"{section}.{key}": value for key, value in rows.items()}
+    return found
 
 
 def translator(language: str) -> Callable[..., str]:

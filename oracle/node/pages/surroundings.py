@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse
 from oracle import __version__
 from oracle.node.pages.language import HTML_LANG, LANGUAGES, language_of, translator
 from oracle.node.pages.shown import FILTERS
-from oracle.node.pages.sight import sight_of
+from oracle.node.pages.sight import caller_of, sight_of
 from oracle.node.pages.static_files import HTMX, static_url
 
 __all__ = ["PAGE_POLICY", "is_fragment", "page", "wants_page"]
@@ -51,6 +51,7 @@ def page(
         "html_lang": HTML_LANG[language],
         "languages": LANGUAGES,
         "sight": sight_of(request),
+        "caller": caller_of(request),
         "path": path,
         "here": "/" + path.split("/")[1],
         # Only a GET can be shown again after the language was switched.
@@ -70,6 +71,8 @@ def page(
         text = "".join(found.blocks[block](scope))
     answer = {
         "Content-Security-Policy": PAGE_POLICY,
+        # With the API's no-referrer a browser would hide from a form's target where the form came from.
+        "Referrer-Policy": "same-origin",
         "Content-Language": HTML_LANG[language],
         "Vary": "Accept-Language, Cookie, HX-Request",
         **(headers or {}),

@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from oracle.node.pages.language import COOKIE, LANGUAGES
 
-__all__ = ["language_router"]
+__all__ = ["language_router", "local"]
 
 _YEAR = 31_536_000
 
@@ -22,7 +22,7 @@ def language_router() -> APIRouter:
         if language not in LANGUAGES:
             raise HTTPException(404)
         target = request.query_params.get("back", "/")
-        response = RedirectResponse(target if _local(target) else "/", 303)
+        response = RedirectResponse(target if local(target) else "/", 303)
         secure = request.url.scheme == "https"
         response.set_cookie(COOKIE, language, max_age=_YEAR, httponly=True, samesite="lax", secure=secure)
         return response
@@ -30,6 +30,6 @@ def language_router() -> APIRouter:
     return router
 
 
-def _local(target: str) -> bool:
+def local(target: str) -> bool:
     """Whether an address is a path of this node: another site's must not be reached by a link that looks like ours."""
     return target.startswith("/") and not target.startswith("//") and "\\" not in target and target.isprintable()

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from oracle import __version__
-from oracle.node.pages.language import HTML_LANG, LANGUAGES, language_of, translator
+from oracle.node.pages.language import HTML_LANG, LANGUAGES, catalogue, language_of, translator
 from oracle.node.pages.shown import FILTERS
 from oracle.node.pages.sight import caller_of, sight_of
 from oracle.node.pages.static_files import HTMX, static_url
@@ -39,7 +39,7 @@ def page(
 ) -> HTMLResponse:
     """A template as the answer to a request; with `block`, that block of it alone, as a script asks for.
 
-    Every template gets t (text by key), language, sight, path (of the page shown), here (first part of the path) and
+    Every template gets t (text by key), texts (all of them by key), caller, language, sight, path (of the page shown), here (first part of the path) and
     static (address of a file).
     """
     language = language_of(request)
@@ -47,6 +47,7 @@ def page(
     found = _environment().get_template(template)
     known = {
         "t": translator(language),
+        "texts": catalogue(language),
         "language": language,
         "html_lang": HTML_LANG[language],
         "languages": LANGUAGES,

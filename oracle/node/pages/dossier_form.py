@@ -253,18 +253,18 @@ def changed(draft: Draft, act: str, path: str) -> Draft:
     return draft
 
 
-def entries(draft: Draft) -> Iterator[str]:
-    """Every path of the form as this draft fills it, groups and lists before what they hold."""
+def entries(draft: Draft) -> Iterator[tuple[str, str]]:
+    """Every place of the form as this draft fills it: (path, word of the entry), groups and lists before their own."""
     yield from _paths(form(), draft, "")
 
 
-def _paths(children: tuple[Entry, ...], draft: Mapping[str, Any], before: str) -> Iterator[str]:
+def _paths(children: tuple[Entry, ...], draft: Mapping[str, Any], before: str) -> Iterator[tuple[str, str]]:
     for entry in children:
         path = f"{before}{entry.key}"
-        yield path
+        yield path, entry.word
         if entry.kind == "group":
             yield from _paths(entry.children, draft[entry.key], f"{path}.")
         elif entry.kind == "rows":
             for index, row in enumerate(draft[entry.key]):
-                yield f"{path}[{index}]"
+                yield f"{path}[{index}]", entry.word
                 yield from _paths(entry.children, row, f"{path}[{index}].")

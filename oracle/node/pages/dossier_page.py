@@ -141,12 +141,15 @@ def _form(
     at: str = "",
 ) -> Response:
     """The form filled with a draft; `text` is what was pasted and could not be read, `at` the list that was changed."""
-    count = sum(1 for _ in entries(draft))
+    words = dict(entries(draft))
     language = language_of(request)
-    told = [(item.place, item.path, problem_in(language, item.problem)) for item in faults[:_MAX_FAULTS]]
+    told = [
+        (item.place, item.path, words.get(item.place or ""), problem_in(language, item.problem))
+        for item in faults[:_MAX_FAULTS]
+    ]
     at_place: dict[str, list[str]] = {}
     in_part = Counter(_part(item.place) for item in faults if item.place is not None)
-    for place, path, sentence in told:
+    for place, path, _, sentence in told:
         if place is not None:
             at_place.setdefault(place, []).append(sentence if place == path else f"{path}: {sentence}")
     return page(
@@ -160,7 +163,7 @@ def _form(
         at_place=at_place,
         in_part=in_part,
         open_parts={*in_part, _part(at)},
-        fits=count <= MAX_ENTRIES,
+        fits=len(words) <= MAX_ENTRIES,
         busy=busy,
         text=text,
         text_error=text_error,
@@ -214,7 +217,7 @@ def _content(data: bytes, toml: bool) -> Any:
 
 
 def _faults(rows: list[dict[str, str]], draft: Draft) -> list[Fault]:
-    known = set(entries(draft))
+    known = {path for path, _ in entries(draft)}
     found = []
     for row in rows:
         path, problem = row["field"], row["problem"]

@@ -94,7 +94,8 @@ def operator_router(node: Node, calls: StoredCalls) -> APIRouter:
             return page(request, "account.html", reads=_reads(caller.scopes))
 
         def work() -> dict[str, Any]:
-            waiting = sum(item.file is not None and item.confirmed is None for _, item in _statements(node))
+            # One that does not hold waits for a person too: it stops its source.
+            waiting = sum(item.confirmed is None for _, item in _statements(node))
             return {
                 "alerts": node.alerts(),
                 "swept": node.duties.swept,

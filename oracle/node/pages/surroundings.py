@@ -39,7 +39,7 @@ def page(
 ) -> HTMLResponse:
     """A template as the answer to a request; with `block`, that block of it alone, as a script asks for.
 
-    Every template gets t (text by key), texts (all of them by key), caller, language, sight, path (of the page shown), here (first part of the path) and
+    Every template gets t (text by key), texts (all of them by key), visitor, language, sight, path (of the page shown), here (first part of the path) and
     static (address of a file).
     """
     language = language_of(request)
@@ -52,7 +52,7 @@ def page(
         "html_lang": HTML_LANG[language],
         "languages": LANGUAGES,
         "sight": sight_of(request),
-        "caller": caller_of(request),
+        "visitor": caller_of(request),
         "path": path,
         "here": "/" + path.split("/")[1],
         # Only a GET can be shown again after the language was switched.

@@ -47,6 +47,13 @@ PAGES = frozenset(
         ("GET", "/"),
         ("GET", "/language/{}"),
         ("GET", "/static/{}"),
+        ("GET", "/filings.csv"),
+        ("GET", "/filings/{}"),
+        ("GET", "/evidence/{}"),
+        ("GET", "/evidence/{}/original"),
+        ("GET", "/check"),
+        ("GET", "/verify"),
+        ("POST", "/verify"),
     }
 )
 

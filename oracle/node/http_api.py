@@ -28,6 +28,7 @@ from oracle.node.metrics_api import Measured, metrics_router
 from oracle.node.openapi import described
 from oracle.node.pages.errors import answer
 from oracle.node.pages.routes import page_routers
+from oracle.node.pages.verify_page import Verify
 from oracle.node.problems import of_error, problem
 from oracle.node.proposals_api import proposals
 from oracle.node.records_api import records
@@ -68,8 +69,9 @@ class NodeApp(FastAPI):
         return self.openapi_schema
 
 
-def create_app(node: Node) -> NodeApp:
-    """The ASGI application of one node."""
+def create_app(node: Node, verify: Verify | None = None) -> NodeApp:
+    """The ASGI application of one node. `verify` checks the bundles that its pages are given: the auditor's code, which
+    no operator's code imports."""
     app = NodeApp(node.config.http, Access(node.config.http, ApiKeys(node.database.engine)), node.metrics)
     calls = StoredCalls(node)
     app.include_router(proposals(node, calls))
@@ -78,7 +80,7 @@ def create_app(node: Node) -> NodeApp:
     app.include_router(status(node))
     app.include_router(log_router(node.log))
     app.include_router(metrics_router(node.metrics))
-    for router in page_routers(node):
+    for router in page_routers(node, verify):
         app.include_router(router)
 
     @app.exception_handler(FilingGateError)

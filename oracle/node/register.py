@@ -6,6 +6,7 @@ is read in batches in the background and kept with its block. A reading that fai
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -216,7 +217,7 @@ class Register:
             rank = (signed, request)
             if known.number not in found or rank > found[known.number][0]:
                 found[known.number] = (rank, known)
-        return {number: found[number][1] for number in sorted(found)}
+        return {number: found[number][1] for number in sorted(found, key=_natural)}
 
     def _of_dossier(self, name: str, number: str, canonical: bytes) -> KnownFiling:
         content = orjson.loads(canonical)
@@ -259,6 +260,12 @@ class Register:
         seen = self._chain.newest(max_age=MAX_AGE, wait=WAIT)
         known = next((item for item in self.known().values() if item.filing == filing), None)
         return (None if known is None else _row(known, seen.value, now)), seen
+
+
+def _natural(number: str) -> tuple[tuple[int, str], ...]:
+    """So that 〔2026〕886号 comes before 〔2026〕1024号."""
+    parts = re.split("([0-9]{1,18})", number)
+    return tuple((int(part), "") if part.isascii() and part.isdigit() else (-1, part) for part in parts)
 
 
 def _row(known: KnownFiling, standings: Standings | None, now: int) -> Row:

@@ -187,9 +187,9 @@ def _steps(row: Row, known: Mapping[str, Any], life: Life | None) -> list[dict[s
 
     return [
         step("received", known["received"], done=True),
-        step("seen", seen, done=past or bool(known["observations"])),
-        step("decided", known["decided"], done=past or decision is not None, stopped=refused and not past),
-        step("signed", known["signed"], done=past, signers=len(signers) if signers else None),
+        step("seen", seen, done=past or bool(known["observations"]), last=True),
+        step("decided", known["decided"], done=past or decision is not None, stopped=refused and not past, last=True),
+        step("signed", known["signed"], done=past, last=True, signers=len(signers) if signers else None),
         step("approved", first["time"] if first else None, done=past),
         step("minted", minted, done=issued, stopped=row.status in _STOPPED),
     ]

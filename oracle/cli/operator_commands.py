@@ -193,6 +193,7 @@ def serve(config: Path) -> None:
 
     SIGTERM and SIGINT let requests in flight finish (`[http] shutdown_seconds`), stop the jobs and exit 0.
     """
+    from oracle.audit.bundle_check import verify_bundle
     from oracle.node.config import load_config
     from oracle.node.http_api import create_app
     from oracle.node.logs import configure_logs
@@ -212,7 +213,8 @@ def serve(config: Path) -> None:
         progress(f"{settings.name} {node.address} serves http://{settings.http.host}:{port}")
         progress(f"for registry {settings.chain.registry} on chain {settings.chain.id}")
         with watching(node):
-            serve_until_stopped(create_app(node), bound, settings.http.shutdown_seconds)
+            app = create_app(node, lambda data: verify_bundle(data).as_json())
+            serve_until_stopped(app, bound, settings.http.shutdown_seconds)
     node.database.close()
 
 

@@ -28,6 +28,7 @@ from oracle.node.metrics_api import Measured, metrics_router
 from oracle.node.openapi import described
 from oracle.node.pages.errors import PageError, answer, refused_page
 from oracle.node.pages.routes import page_routers
+from oracle.node.pages.verify_page import Verify
 from oracle.node.problems import of_error, problem
 from oracle.node.proposals_api import proposals
 from oracle.node.records_api import records
@@ -69,8 +70,9 @@ class NodeApp(FastAPI):
         return self.openapi_schema
 
 
-def create_app(node: Node) -> NodeApp:
-    """The ASGI application of one node."""
+def create_app(node: Node, verify: Verify | None = None) -> NodeApp:
+    """The ASGI application of one node. `verify` checks the bundles that its pages are given: the auditor's code, which
+    no operator's code imports."""
     engine = node.database.engine
     app = NodeApp(node.config.http, Access(node.config.http, ApiKeys(engine), Sessions(engine)), node.metrics)
     calls = StoredCalls(node)
@@ -80,7 +82,7 @@ def create_app(node: Node) -> NodeApp:
     app.include_router(status(node))
     app.include_router(log_router(node.log))
     app.include_router(metrics_router(node.metrics))
-    for router in page_routers(node, calls):
+    for router in page_routers(node, calls, verify):
         app.include_router(router)
     app.add_exception_handler(PageError, refused_page)
 

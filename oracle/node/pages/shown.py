@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-__all__ = ["FILTERS", "amount", "cut", "in_utc", "percent", "span"]
+from oracle.chain.filing_picture import in_utc
+
+__all__ = ["FILTERS", "amount", "cut", "percent", "seconds_of", "span", "utc"]
 
 
-def in_utc(moment: int | None, form: str = "%Y-%m-%d %H:%M UTC") -> str:
-    """Seconds since 1970 in words; the number itself if no calendar has it, as a chain may state any."""
-    if moment is None:
-        return "–"
-    try:
-        return datetime.fromtimestamp(moment, UTC).strftime(form)
-    except (OverflowError, ValueError, OSError):
-        return str(moment)
+def utc(moment: int | None) -> str:
+    """Seconds since 1970 to the minute."""
+    return "–" if moment is None else in_utc(moment, "%Y-%m-%d %H:%M UTC")
+
+
+def seconds_of(text: str) -> int:
+    """RFC 3339 as seconds since 1970."""
+    return int(datetime.fromisoformat(text).timestamp())
 
 
 def stamp(moment: int) -> str:
@@ -58,7 +60,7 @@ def span(seconds: int, t: Callable[..., str]) -> str:
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
-    "utc": in_utc,
+    "utc": utc,
     "stamp": stamp,
     "amount": amount,
     "percent": percent,

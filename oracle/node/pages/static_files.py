@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ _FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Acc
 class _File:
     address: str
     data: bytes
+    packed: bytes
     media: str
 
 
@@ -42,7 +44,7 @@ def _by_name() -> Mapping[str, _File]:
             continue
         data, path = place.read_bytes(), PurePosixPath(name)
         address = f"/static/{path.stem}.{hashlib.sha256(data).hexdigest()[:16]}{path.suffix}"
-        found[name] = _File(address, data, _MEDIA[path.suffix])
+        found[name] = _File(address, data, gzip.compress(data, mtime=0), _MEDIA[path.suffix])
     return found
 
 
@@ -66,6 +68,8 @@ def static_router() -> APIRouter:
         found = _by_address().get(request.url.path)
         if found is None:
             raise HTTPException(404)
-        return Response(found.data, headers=_FOREVER, media_type=found.media)
+        packed = "gzip" in request.headers.get("accept-encoding", "")
+        headers = {**_FOREVER, **({"Content-Encoding": "gzip"} if packed else {})}
+        return Response(found.packed if packed else found.data, headers=headers, media_type=found.media)
 
     return router

@@ -159,11 +159,17 @@ def _group(children: tuple[Entry, ...], draft: Mapping[str, Any]) -> dict[str, A
     return found
 
 
+def _blank(content: Any) -> bool:
+    """Whether nothing was filled in: blocks and lists that must be there hold nothing themselves."""
+    parts = content.values() if isinstance(content, dict) else content if isinstance(content, list) else (None,)
+    return all(isinstance(part, dict | list) and _blank(part) for part in parts)
+
+
 def _value(entry: Entry, given: Any) -> Any:
     """The value of an entry; None if it is left out."""
     if entry.kind == "group":
         content = _group(entry.children, given if isinstance(given, dict) else {})
-        return content if content or entry.required else None
+        return content if entry.required or not _blank(content) else None
     if entry.kind == "rows":
         rows = [_group(entry.children, row) for row in given or () if isinstance(row, dict)]
         return rows if rows or entry.required else None

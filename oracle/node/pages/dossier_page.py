@@ -45,6 +45,7 @@ from oracle.node.proposals_api import handed_in
 from oracle.node.service import Node
 from oracle.node.stored_calls import StoredCalls
 from oracle.rules.case import Case
+from oracle.rules.explanations import explain
 from oracle.rules.table import evaluate
 from oracle.rules.verdict import Verdict
 
@@ -248,7 +249,7 @@ def _tried(request: Request, node: Node, dossier: Dossier) -> Response:
         hash="0x" + dossier.dossier_hash().hex(),
         filing="0x" + filing_id(number).hex() if number else None,
         canonical=dossier.canonical().decode("utf-8"),
-        findings=findings,
+        findings=[(item, explain(item.rule).texts) for item in findings],
         counts={verdict.value: sum(item.result is verdict for item in findings) for verdict in Verdict},
         operator=node.operator(),
     )

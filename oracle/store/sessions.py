@@ -97,7 +97,11 @@ class Sessions:
             rows = connection.execute(query).mappings().all()
         found = []
         for row in rows:
-            key = api_key_of({name: row[f"key_{name}"] for name in (column.name for column in keys.c)}) if row["api_key"] else None
+            key = (
+                api_key_of({name: row[f"key_{name}"] for name in (column.name for column in keys.c)})
+                if row["api_key"]
+                else None
+            )
             if key is None or key.good(now):
                 found.append((Session(row["id"], key, row["created_at"], row["expires_at"]), str(row["hash"])))
         return found

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +26,26 @@ from oracle.domain.approval import (
 )
 from oracle.domain.dossier import Dossier
 from oracle.domain.filing import FilingQuery, Observation, ObservationKind
+from oracle.domain.lifecycle import LifeCycle
 from oracle.domain.names import filing_id, fold_number
 from oracle.domain.reason import encode_reason
+from oracle.node.config import ManualSourceConfig
+from oracle.node.service import Node
 from oracle.signing.content import sign_document
 from oracle.signing.eip712 import Domain
+from oracle.signing.keys import KeySigner
+from oracle.sources.detached_signature import personal_digest
+from oracle.sources.manual import write_statement
+from oracle.sources.manual_statement import ManualFile, ManualStatement, SignedAct, act_text
 from oracle.store.api_keys import Scope
 from oracle.store.database import format_time
 from tests.node.running_nodes import World, running_world
 from tests.samples.dossier import NUMBER
 
-__all__ = ["HOSTILE", "HOSTILE_NUMBER", "ShownWorld", "shown_world"]
+__all__ = ["ANNA", "BO", "HOSTILE", "HOSTILE_NUMBER", "ShownWorld", "enter_by_hand", "shown_world"]
+
+#: Who enters and who confirms by hand.
+ANNA, BO = KeySigner(b"\x11" * 32), KeySigner(b"\x12" * 32)
 
 DAY = 86_400
 HASH = "0x" + "5e" * 32
@@ -141,6 +151,7 @@ def shown_world(folder: Path, *, hostile: bool = False) -> Iterator[ShownWorld]:
         story = _Story(world, now)
         more = world.deployment.tokens[2:]
         _tell(story, more, hostile=hostile)
+        enter_by_hand(story.node, hostile=hostile)
         served = world.nodes[0]
         with served.node.database.engine.connect() as connection:
             evidence = connection.exec_driver_sql(
@@ -155,6 +166,28 @@ def shown_world(folder: Path, *, hostile: bool = False) -> Iterator[ShownWorld]:
             world.deployment.token("senior").address,
             str(evidence),
         )
+
+
+def enter_by_hand(node: Node, *, hostile: bool) -> None:
+    """Give a node a manual source with a statement that Anna entered and Bo has still to confirm."""
+    persons = [{"name": name, "addresses": [signer.address]} for name, signer in (("Anna", ANNA), ("Bo 王", BO))]
+    source = ManualSourceConfig.model_validate({"type": "manual", "persons": persons})
+    node.config = node.config.model_copy(update={"sources": [*node.config.sources, source]})
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    statement = ManualStatement.model_validate(
+        {
+            "source": "manual",
+            "seenAt": now,
+            "number": "国合函〔2026〕2077号",
+            "entityName": " ".join(HOSTILE) if hostile else "示例储能（合肥）有限公司",
+            "status": LifeCycle.FILED,
+            "decisionDate": date(2026, 11, 2),
+            "url": HOSTILE[3] if hostile else "http://www.csrc.gov.cn/",
+        }
+    )
+    signature = "0x" + ANNA.sign(personal_digest(act_text(statement, "enter", now))).hex()
+    entered = SignedAct(by=ANNA.address, at=now, signature=signature)
+    write_statement(node.config.path(source.folder), ManualFile(statement=statement, entered=entered))
 
 
 def _tell(story: _Story, more: Sequence[DeployedToken], *, hostile: bool) -> None:

@@ -96,7 +96,7 @@ def test_every_page__headers__policy_nosniff_language(shown: ShownWorld) -> None
         answer = get(shown, path, key, **{"Accept-Language": "zh"})
         assert answer.headers["content-security-policy"] == PAGE_POLICY, path
         assert answer.headers["x-content-type-options"] == "nosniff"
-        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["referrer-policy"] == "same-origin"
         assert answer.headers["content-language"] == "zh-Hans"
         assert answer.headers["cache-control"] == "no-store"
         assert '<html lang="zh-Hans">' in answer.text

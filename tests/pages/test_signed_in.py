@@ -23,7 +23,6 @@ from tests.node.running_nodes import ServedNode, bare_node, rows
 from tests.samples.dossier import sample_bytes, sample_dossier
 
 
-
 class _Forgetful(httpx2.Client):
     """Keeps no cookie: each request says itself who sends it."""
 
@@ -143,7 +142,9 @@ def test_sign_in__too_often__429_until_a_minute_has_passed(tmp_path: Path) -> No
         assert sign_in(found, found.key).status_code == 429
 
 
-@pytest.mark.parametrize("back", ("https://evil.example/", "//evil.example", "/\\evil.example", "/v1/filings", "/operator\n"))
+@pytest.mark.parametrize(
+    "back", ("https://evil.example/", "//evil.example", "/\\evil.example", "/v1/filings", "/operator\n")
+)
 def test_sign_in__sent_on_elsewhere__goes_to_the_operators_page(node: ServedNode, back: str) -> None:
     assert sign_in(node, node.key, back=back).headers["location"] == "/operator"
 
@@ -184,7 +185,9 @@ def test_session__ended_by_an_operator__is_gone(node: ServedNode) -> None:
     assert other.get("/operator/health").status_code == 303
 
 
-FORMS = sorted(path.replace("{}", "0" * 64) for method, path in PAGES if method == "POST" and path.startswith("/operator"))
+FORMS = sorted(
+    path.replace("{}", "0" * 64) for method, path in PAGES if method == "POST" and path.startswith("/operator")
+)
 
 
 @pytest.mark.parametrize("path", [path for path in FORMS if path != "/operator/sign-in"])
@@ -358,7 +361,9 @@ def test_dossier__too_large_or_too_many_fields_or_damaged__refused(node: ServedN
     headers = {**OURS, "Content-Type": "application/x-www-form-urlencoded"}
     many = CLIENT.post(node.url + "/dossier", content="a=1&" * 10_001, headers=headers)
     damaged = CLIENT.post(
-        node.url + "/dossier", content=b"--x\r\nContent-Disposition: form-data\r\n\r\nv\r\n--x--\r\n", headers={**OURS, "Content-Type": "multipart/form-data; boundary=x"}
+        node.url + "/dossier",
+        content=b"--x\r\nContent-Disposition: form-data\r\n\r\nv\r\n--x--\r\n",
+        headers={**OURS, "Content-Type": "multipart/form-data; boundary=x"},
     )
     plain = CLIENT.post(node.url + "/dossier", content=b"{}", headers={**OURS, "Content-Type": "text/plain"})
     assert [answer.status_code for answer in (many, damaged, plain)] == [400, 400, 415]

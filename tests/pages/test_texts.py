@@ -9,7 +9,7 @@ import pytest
 from starlette.requests import Request
 
 from oracle.node.pages.language import catalogue, language_of, translator
-from oracle.node.pages.languages_page import _local
+from oracle.node.pages.languages_page import local as is_local
 from oracle.node.pages.shown import amount, cut, percent, span
 from oracle.node.register import RowStatus
 
@@ -90,7 +90,7 @@ def test_language__what_the_browser_asks__is_chosen(accept: str, cookie: str, ex
     ),
 )
 def test_language_switch__another_site__is_no_target(target: str, local: bool) -> None:
-    assert _local(target) is local
+    assert is_local(target) is local
 
 
 def test_shown__amounts_shares_and_spans__exact() -> None:

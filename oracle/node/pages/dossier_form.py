@@ -19,7 +19,18 @@ from oracle.domain.dossier import Dossier
 from oracle.domain.template import FILL_MARK, template_text
 from oracle.errors import InputError
 
-__all__ = ["MAX_ENTRIES", "Draft", "Entry", "changed", "document", "draft_of", "entries", "first_draft", "form", "posted"]
+__all__ = [
+    "MAX_ENTRIES",
+    "Draft",
+    "Entry",
+    "changed",
+    "document",
+    "draft_of",
+    "entries",
+    "first_draft",
+    "form",
+    "posted",
+]
 
 Draft = dict[str, Any]
 

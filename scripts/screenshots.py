@@ -29,24 +29,32 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.pages.browser import launched
 from tests.pages.shown_world import shown_world
-from tests.samples.dossier import NUMBER
+from tests.samples.dossier import NUMBER, sample_bytes
 
 OUT = ROOT / "docs" / "pages"
 BUNDLE = ROOT / "tests" / "audit" / "fixtures" / "bundle-v1.zip"
 MOST_BYTES = 150_000
 COLOURS = 160
+#: The first statement on the page of observations.
+_OBSERVATION = "observation"
+_SUSPEND = (("#number", NUMBER), ("#reason", "The charging stations burnt down on 21 November"))
 #: Longest part of a page that is pictured, in CSS pixels.
 TALLEST = 2_600
 
 
 @dataclass(frozen=True)
 class Place:
-    """What to look at. `seen`: with the operator's key. `files` are given to the page's file field, then it is sent."""
+    """What to look at. `seen`: with the operator's key; `signed_in`: in a session made with it.
+
+    `files` are given to the page's file field, then it is sent. `fill` is entered by field, then its form is sent.
+    """
 
     name: str
     path: str
     seen: bool = True
+    signed_in: bool = False
     files: Path | None = None
+    fill: tuple[tuple[str, str], ...] = ()
     widths: tuple[int, ...] = (1440, 390)
     schemes: tuple[str, ...] = ("light",)
     languages: tuple[str, ...] = field(default=("en", "zh"))
@@ -61,8 +69,25 @@ def places(senior: str) -> list[Place]:
         Place("check", f"/check?token={senior}"),
         Place("check-error", "/check?token=0x12", widths=(390,)),
         Place("verify", "/verify", files=BUNDLE),
+        Place("dossier", "/dossier", seen=False),
+        Place("dossier-errors", "/dossier", seen=False, fill=(("#dossierId", "6F1D2C3B"),)),
+        Place("dossier-checked", "/dossier", seen=False, signed_in=True, files=_dossier()),
+        Place("sign-in", "/operator/sign-in", seen=False, widths=(390,)),
+        Place("operator", "/operator", seen=False, signed_in=True),
+        Place("observations", "/operator/observations", seen=False, signed_in=True, widths=(1440,)),
+        Place("observation", _OBSERVATION, seen=False, signed_in=True),
+        Place("suspensions", "/operator/suspensions", seen=False, signed_in=True),
+        Place("suspend", "/operator/suspensions", seen=False, signed_in=True, fill=_SUSPEND),
+        Place("health", "/operator/health", seen=False, signed_in=True),
+        Place("sessions", "/operator/sessions", seen=False, signed_in=True, widths=(1440,), languages=("en",)),
         Place("not-found", "/nothing-here", widths=(1440,), languages=("en",)),
     ]
+
+
+def _dossier() -> Path:
+    path = Path(tempfile.gettempdir()) / "filing-gate-sample-dossier.json"
+    path.write_bytes(sample_bytes())
+    return path
 
 
 @dataclass(frozen=True)
@@ -93,10 +118,24 @@ def picture(browser: Browser, node: _Looked, place: Place, language: str, width:
     )
     try:
         page = context.new_page()
-        page.goto(node.url + place.path)
+        if place.signed_in:
+            page.goto(node.url + "/operator")
+            page.fill("#key", node.key)
+            page.press("#key", "Enter")
+        if place.path == _OBSERVATION:
+            page.goto(node.url + "/operator/observations")
+            page.click("main table a >> nth=0")
+        else:
+            page.goto(node.url + place.path)
+        for opener in page.locator("#load > summary").all() if place.files is not None else ():
+            opener.click()
         if place.files is not None:
             page.set_input_files("input[type=file]", place.files)
-            page.click("form button")
+            page.click("#load button" if place.path == "/dossier" else "form button")
+        for name, value in place.fill:
+            page.fill(name, value)
+        if place.fill:
+            page.click("main form p.actions button, main form.card button >> nth=0")
         return _shot(page, width)
     finally:
         context.close()

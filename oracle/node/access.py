@@ -183,5 +183,5 @@ def session_cookie(config: HttpConfig) -> str:
 
 
 def form_token(token: str) -> str:
-    """What the forms of a session carry, made from its token: another site's page can't know it, nor another session."""
+    """What the forms of a session carry, made from its token: neither another site nor another session can know it."""
     return hashlib.sha256(b"filing-gate form: " + token.encode("utf-8")).hexdigest()

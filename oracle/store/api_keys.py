@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, RowMapping, select
 
 from oracle.errors import InputError
 from oracle.store import tables
@@ -128,7 +128,7 @@ class ApiKeys:
         return False
 
 
-def api_key_of(row: Mapping[str, Any]) -> ApiKey:
+def api_key_of(row: Mapping[str, Any] | RowMapping) -> ApiKey:
     """What a row of the table says of a key."""
     scopes = frozenset(Scope(item) for item in row["scopes"].split())
     return ApiKey(row["id"], row["name"], scopes, row["created_at"], row["expires_at"], row["revoked_at"])

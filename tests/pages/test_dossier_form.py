@@ -107,10 +107,13 @@ def test_changed__row_added_and_removed__others_keep_what_was_typed() -> None:
     assert len(draft["assets"][0]["cashflow"]["periods"]) == periods + 1
 
 
-@pytest.mark.parametrize(
-    "path",
-    ("", "nothing", "assets[99].cashflow.periods", "evidence[9999]", "filing", "evidence[0].id", "a" * 5000, "[0]", "..", "__class__"),
-)  # fmt: skip
+NOWHERE = (
+    *("", "nothing", "assets[99].cashflow.periods", "evidence[9999]", "filing", "evidence[0].id"),
+    *("a" * 5000, "[0]", "..", "__class__"),
+)
+
+
+@pytest.mark.parametrize("path", NOWHERE)
 def test_changed__a_place_that_is_not_there__changes_nothing(path: str) -> None:
     draft = changed(changed(draft_of(sample_dossier()), "add", path), "remove", path)
     assert draft == draft_of(sample_dossier())

@@ -20,7 +20,8 @@ from oracle.signing.recovery import recover
 from oracle.sources.detached_signature import personal_digest
 from oracle.sources.manual import kept_statements, write_statement
 from oracle.sources.manual_statement import ManualFile
-from tests.pages.shown_world import ANNA, BO, HOSTILE, HOSTILE_NUMBER, ShownWorld
+from tests.pages.by_hand import ANNA, BO
+from tests.pages.shown_world import HOSTILE, HOSTILE_NUMBER, ShownWorld
 from tests.samples.dossier import sample_bytes, sample_dossier
 
 pytestmark = pytest.mark.slow
@@ -35,8 +36,7 @@ def signed_in(
 ) -> Iterator[Page]:
     """A browser that has signed in by the form. What it complains of fails the test."""
     locale = {"en": "en-GB", "zh": "zh-CN"}[language]
-    size = {"width": width, "height": 900}
-    context = browser.new_context(viewport=size, locale=locale, java_script_enabled=script)
+    context = browser.new_context(viewport={"width": width, "height": 900}, locale=locale, java_script_enabled=script)
     complaints: list[str] = []
     try:
         page = context.new_page()

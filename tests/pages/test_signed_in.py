@@ -190,7 +190,7 @@ FORMS = sorted(
 )
 
 
-@pytest.mark.parametrize("path", [path for path in FORMS if path != "/operator/sign-in"])
+@pytest.mark.parametrize("path", tuple(path for path in FORMS if path != "/operator/sign-in"))
 def test_form__token_missing_wrong_or_of_another_session__403_and_nothing_done(node: ServedNode, path: str) -> None:
     person, other = signed_in(node, Scope.OPERATOR), signed_in(node, Scope.OPERATOR)
     before = rows(node, "select count(*) from requests")
@@ -201,7 +201,7 @@ def test_form__token_missing_wrong_or_of_another_session__403_and_nothing_done(n
     assert rows(node, "select count(*) from requests") == before
 
 
-@pytest.mark.parametrize("path", [*FORMS, "/dossier", "/dossier/send"])
+@pytest.mark.parametrize("path", (*FORMS, "/dossier", "/dossier/send"))
 @pytest.mark.parametrize(
     "headers",
     (

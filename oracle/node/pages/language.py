@@ -1,7 +1,7 @@
 """The two languages of the pages: which one a visitor reads, and its texts.
 
-Texts are in `texts/en.toml`, `texts/zh.toml` and further files such as `texts/rules.en.toml`, by sections, each of which
-stands in one file; `t("register.title")` names section and key. A text may hold `{placeholders}`. Both languages have
+Texts are in `texts/en.toml`, `texts/zh.toml` and further pairs such as `texts/dossier.en.toml`, by sections, each of
+which stands in one file; `t("register.title")` names section and key. A text may hold `{placeholders}`. Both languages have
 the same keys and placeholders; a test holds them to it.
 """
 
@@ -27,7 +27,7 @@ _MOST_ACCEPTED = 20
 @cache
 def catalogue(language: str) -> Mapping[str, str]:
     """The texts of a language by `section.key`."""
-    found = {}
+    found: dict[str, str] = {}
     for file in files("oracle.node.pages").joinpath("texts").iterdir():
         if file.name == f"{language}.toml" or file.name.endswith(f".{language}.toml"):
             for section, rows in tomllib.loads(file.read_text(encoding="utf-8")).items():

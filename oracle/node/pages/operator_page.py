@@ -21,6 +21,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from oracle.chain.failover import EndpointHealth
 from oracle.domain.life_record import RecordedEvent, RecordKind
 from oracle.domain.names import parse_number
 from oracle.errors import FilingGateError, InputError, RefusedError, UnreachableError
@@ -114,7 +115,7 @@ def operator_router(node: Node, calls: StoredCalls) -> APIRouter:
             condition = node.condition
             stored = condition.stored.newest(max_age=_AGE, wait=_WAIT).value
             head = condition.head.newest(max_age=_AGE, wait=_WAIT).value
-            endpoints = []
+            endpoints: list[tuple[int, EndpointHealth | str]] = []
             for chain in (node.config.chain, *node.config.chains):
                 try:
                     endpoints += [(chain.id, item) for item in node.connections.health(chain, ask=True)]

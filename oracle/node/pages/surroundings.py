@@ -39,8 +39,8 @@ def page(
 ) -> HTMLResponse:
     """A template as the answer to a request; with `block`, that block of it alone, as a script asks for.
 
-    Every template gets t (text by key), texts (all of them by key), visitor, language, sight, path (of the page shown), here (first part of the path) and
-    static (address of a file).
+    Every template gets t (text by key), texts (all of them by key), visitor, language, sight, path (of the page shown),
+    here (first part of the path) and static (address of a file).
     """
     language = language_of(request)
     path = request.scope["path"]

@@ -1,8 +1,8 @@
 """The two languages of the pages: which one a visitor reads, and its texts.
 
 Texts are in `texts/en.toml`, `texts/zh.toml` and further pairs such as `texts/dossier.en.toml`, by sections, each of
-which stands in one file; `t("register.title")` names section and key. A text may hold `{placeholders}`. Both languages have
-the same keys and placeholders; a test holds them to it.
+which stands in one file; `t("register.title")` names section and key. A text may hold `{placeholders}`. Both languages
+have the same keys and placeholders; a test holds them to it.
 """
 
 from __future__ import annotations

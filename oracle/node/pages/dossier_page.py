@@ -179,8 +179,8 @@ def _part(path: str) -> str:
 def _checked(request: Request, node: Node, sent: Posted, act: str) -> Response:
     """What a posted dossier comes to: the form with its faults, or the trial of the rules."""
     text, draft = "", None
-    if act in ("load", "edit"):
-        data = sent.files.get("file") or sent.get("document" if act == "edit" else "text").encode("utf-8", "replace")
+    if act in ("load", "again", "edit"):
+        data = sent.files.get("file") or sent.get("text" if act == "load" else "document").encode("utf-8", "replace")
         text = sent.get("text")
         if not data.strip():
             return _form(request, posted(sent.fields), [], status=422, text_error="dossier.nothing")

@@ -16,6 +16,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from oracle.domain.names import filing_id
 from oracle.node.access import scopes_for
 from oracle.node.pages.surroundings import PAGE_POLICY
 from oracle.node.pages.verify_page import MAX_UPLOAD
@@ -127,10 +128,10 @@ def test_sight__what_a_page_shows__never_more_than_the_api_gives(shown: ShownWor
         return bool(scopes & (scopes_for("GET", path) or set()))
 
     # By the id alone: a number that the visitor brings is shown again.
-    filing = "0x" + __import__("oracle.domain.names", fromlist=["filing_id"]).filing_id(NUMBER).hex()
+    filing = "0x" + filing_id(NUMBER).hex()
     for path in ("/", "/filings.csv", f"/filings/{filing}"):
         text = get(shown, path, key).text
-        assert filing[:12] in text
+        assert filing[:12] in text or may("/v1/filings/1")
         for secret in (NUMBER, ENTITY_NAME, USCC):
             assert (secret in text) is may("/v1/filings/1"), (path, secret)
     page = get(shown, f"/filings/{filing}", key).text

@@ -21,6 +21,8 @@ __all__ = ["MAX_UPLOAD", "Verify", "verify_router"]
 
 #: Largest bundle that a page takes, in bytes; the command `filing-gate verify` takes greater ones.
 MAX_UPLOAD = 16_000_000
+#: Of a file that is too large so much is received and thrown away: a browser reads no answer before it has sent all.
+_DISCARDED = 128_000_000
 #: What a form adds around the file.
 _AROUND = 4_096
 
@@ -52,6 +54,7 @@ def verify_router(verify: Verify | None, body_seconds: float) -> APIRouter:
         except TimeoutError:
             return shown(request, 408, error="verify.error_slow")
         except _TooLarge:
+            await _discard(request, body_seconds)
             return shown(request, 413, error="verify.error_large")
         if not data:
             return shown(request, 422, error="verify.error_none")
@@ -68,6 +71,19 @@ def verify_router(verify: Verify | None, body_seconds: float) -> APIRouter:
 
 class _TooLarge(Exception):
     """More than MAX_UPLOAD bytes."""
+
+
+async def _discard(request: Request, seconds: float) -> None:
+    left = _DISCARDED
+    try:
+        async with asyncio.timeout(seconds):
+            while left > 0:
+                message = await request.receive()
+                left -= len(message.get("body", b""))
+                if message["type"] != "http.request" or not message.get("more_body"):
+                    return
+    except TimeoutError:
+        return
 
 
 async def _file(request: Request) -> tuple[bytes, str]:

@@ -95,6 +95,7 @@ def places(shown: ShownWorld) -> list[tuple[str, str | None]]:
 def test_every_page__headers__policy_nosniff_language(shown: ShownWorld) -> None:
     for path, key in places(shown):
         answer = get(shown, path, key, **{"Accept-Language": "zh"})
+        assert answer.status_code < 500, path
         assert answer.headers["content-security-policy"] == PAGE_POLICY, path
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["referrer-policy"] == "no-referrer"
@@ -257,6 +258,13 @@ def test_each_page__axe__no_serious_finding(shown: ShownWorld, browser: Browser,
                 if item["impact"] in ("serious", "critical"):
                     found.append((path, item["id"], [node["html"][:120] for node in item["nodes"][:3]]))
     assert not found
+
+
+def test_axe__a_page_that_is_wrong__is_found(browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_content("<html lang=en><title>x</title><main><input><h1>x</h1></main>")
+    assert "label" in [item["id"] for item in Axe().run(page).response["violations"]]
+    page.close()
 
 
 def test_register__typing__filters_without_a_reload(shown: ShownWorld, browser: Browser) -> None:

@@ -53,8 +53,9 @@ def verify_router(verify: Verify | None, body_seconds: float) -> APIRouter:
                 data, name = await _file(request)
         except TimeoutError:
             return shown(request, 408, error="verify.error_slow")
-        except _TooLarge:
-            await _discard(request, body_seconds)
+        except _TooLarge as fault:
+            if fault.more:
+                await _discard(request, body_seconds)
             return shown(request, 413, error="verify.error_large")
         if not data:
             return shown(request, 422, error="verify.error_none")
@@ -70,7 +71,11 @@ def verify_router(verify: Verify | None, body_seconds: float) -> APIRouter:
 
 
 class _TooLarge(Exception):
-    """More than MAX_UPLOAD bytes."""
+    """More than MAX_UPLOAD bytes; `more`: and not all of them have arrived."""
+
+    def __init__(self, *, more: bool) -> None:
+        super().__init__()
+        self.more = more
 
 
 async def _discard(request: Request, seconds: float) -> None:
@@ -89,7 +94,7 @@ async def _discard(request: Request, seconds: float) -> None:
 async def _file(request: Request) -> tuple[bytes, str]:
     """The file of the form field `bundle` and its name; empty if there is none."""
     if int(request.headers.get("content-length") or "0") > MAX_UPLOAD + _AROUND:
-        raise _TooLarge
+        raise _TooLarge(more=True)
     received = 0
     receive = request.receive
 
@@ -98,7 +103,7 @@ async def _file(request: Request) -> tuple[bytes, str]:
         message = await receive()
         received += len(message.get("body", b""))
         if received > MAX_UPLOAD + _AROUND:
-            raise _TooLarge
+            raise _TooLarge(more=bool(message.get("more_body")))
         return message
 
     try:
@@ -109,6 +114,8 @@ async def _file(request: Request) -> tuple[bytes, str]:
         found = form.get("bundle")
         if not isinstance(found, UploadFile):
             return b"", ""
+        if (found.size or 0) > MAX_UPLOAD:
+            raise _TooLarge(more=False)
         return await found.read(), (found.filename or "")[:100]
     finally:
         await form.close()

@@ -21,6 +21,8 @@ __all__ = ["MAX_UPLOAD", "Verify", "verify_router"]
 
 #: Largest bundle that a page takes, in bytes; the command `filing-gate verify` takes greater ones.
 MAX_UPLOAD = 16_000_000
+#: Of a file that is too large so much is received and thrown away: a browser reads no answer before it has sent all.
+_DISCARDED = 128_000_000
 #: What a form adds around the file.
 _AROUND = 4_096
 
@@ -51,7 +53,9 @@ def verify_router(verify: Verify | None, body_seconds: float) -> APIRouter:
                 data, name = await _file(request)
         except TimeoutError:
             return shown(request, 408, error="verify.error_slow")
-        except _TooLarge:
+        except _TooLarge as fault:
+            if fault.more:
+                await _discard(request, body_seconds)
             return shown(request, 413, error="verify.error_large")
         if not data:
             return shown(request, 422, error="verify.error_none")
@@ -67,13 +71,30 @@ def verify_router(verify: Verify | None, body_seconds: float) -> APIRouter:
 
 
 class _TooLarge(Exception):
-    """More than MAX_UPLOAD bytes."""
+    """More than MAX_UPLOAD bytes; `more`: and not all of them have arrived."""
+
+    def __init__(self, *, more: bool) -> None:
+        super().__init__()
+        self.more = more
+
+
+async def _discard(request: Request, seconds: float) -> None:
+    left = _DISCARDED
+    try:
+        async with asyncio.timeout(seconds):
+            while left > 0:
+                message = await request.receive()
+                left -= len(message.get("body", b""))
+                if message["type"] != "http.request" or not message.get("more_body"):
+                    return
+    except TimeoutError:
+        return
 
 
 async def _file(request: Request) -> tuple[bytes, str]:
     """The file of the form field `bundle` and its name; empty if there is none."""
     if int(request.headers.get("content-length") or "0") > MAX_UPLOAD + _AROUND:
-        raise _TooLarge
+        raise _TooLarge(more=True)
     received = 0
     receive = request.receive
 
@@ -82,7 +103,7 @@ async def _file(request: Request) -> tuple[bytes, str]:
         message = await receive()
         received += len(message.get("body", b""))
         if received > MAX_UPLOAD + _AROUND:
-            raise _TooLarge
+            raise _TooLarge(more=bool(message.get("more_body")))
         return message
 
     try:
@@ -93,6 +114,8 @@ async def _file(request: Request) -> tuple[bytes, str]:
         found = form.get("bundle")
         if not isinstance(found, UploadFile):
             return b"", ""
+        if (found.size or 0) > MAX_UPLOAD:
+            raise _TooLarge(more=False)
         return await found.read(), (found.filename or "")[:100]
     finally:
         await form.close()

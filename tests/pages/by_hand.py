@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 from oracle.domain.lifecycle import LifeCycle
+from oracle.domain.personal_message import message_digest
 from oracle.node.config import ManualSourceConfig
 from oracle.node.service import Node
 from oracle.signing.keys import KeySigner
-from oracle.sources.detached_signature import personal_digest
 from oracle.sources.manual import write_statement
 from oracle.sources.manual_statement import ManualFile, ManualStatement, SignedAct, act_text
 
@@ -35,6 +35,6 @@ def enter_by_hand(node: Node, entity: str) -> None:
             "url": "http://www.csrc.gov.cn/",
         }
     )
-    signature = "0x" + ANNA.sign(personal_digest(act_text(statement, "enter", now))).hex()
+    signature = "0x" + ANNA.sign(message_digest(act_text(statement, "enter", now))).hex()
     entered = SignedAct(by=ANNA.address, at=now, signature=signature)
     write_statement(node.config.path(source.folder), ManualFile(statement=statement, entered=entered))

@@ -14,10 +14,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from oracle.domain.personal_message import message_digest
 from oracle.node.config import ManualSourceConfig
 from oracle.signing.keys import KeySigner
 from oracle.signing.recovery import recover
-from oracle.sources.detached_signature import personal_digest
 from oracle.sources.manual import kept_statements, write_statement
 from oracle.sources.manual_statement import ManualFile
 from tests.pages.by_hand import ANNA, BO
@@ -82,7 +82,7 @@ def source_of(shown: ShownWorld) -> tuple[Path, ManualSourceConfig]:
 
 
 def signature(signer: KeySigner, page: Page) -> str:
-    return "0x" + signer.sign(personal_digest(page.locator("ol.steps pre").nth(1).inner_text())).hex()
+    return "0x" + signer.sign(message_digest(page.locator("ol.steps pre").nth(1).inner_text())).hex()
 
 
 @pytest.mark.parametrize(("language", "width"), (("en", 390), ("zh", 1440)))

@@ -24,6 +24,7 @@ from starlette.responses import RedirectResponse, Response
 from oracle.chain.failover import EndpointHealth
 from oracle.domain.life_record import RecordedEvent, RecordKind
 from oracle.domain.names import parse_number
+from oracle.domain.personal_message import message_digest
 from oracle.errors import FilingGateError, InputError, RefusedError, UnreachableError
 from oracle.node.access import scopes_for
 from oracle.node.config import ManualSourceConfig
@@ -35,7 +36,6 @@ from oracle.node.service import Node
 from oracle.node.stored_calls import StoredCalls
 from oracle.rules.case import SHANGHAI
 from oracle.signing.recovery import recover
-from oracle.sources.detached_signature import personal_digest
 from oracle.sources.manual import Kept, confirm_statement, kept_statements
 from oracle.sources.manual_statement import SignedAct, act_text
 from oracle.store.api_keys import Scope
@@ -314,7 +314,7 @@ def _act(posted: Posted, kept: Kept, at: str) -> SignedAct:
     try:
         if text.startswith("{"):
             return SignedAct.model_validate_json(text)
-        signer = recover(personal_digest(act_text(file.statement, "confirm", at)), bytes.fromhex(text[2:]))
+        signer = recover(message_digest(act_text(file.statement, "confirm", at)), bytes.fromhex(text[2:]))
         return SignedAct(by=signer, at=at, signature=text.lower())
     except (ValidationError, ValueError):
         raise InputError(

@@ -69,6 +69,7 @@ def places(senior: str) -> list[Place]:
         Place("check", f"/check?token={senior}"),
         Place("check-error", "/check?token=0x12", widths=(390,)),
         Place("verify", "/verify", files=BUNDLE),
+        Place("sessions", "/operator/sessions", seen=False, signed_in=True, widths=(1440,), languages=("en",)),
         Place("dossier", "/dossier", seen=False),
         Place("dossier-errors", "/dossier", seen=False, fill=(("#dossierId", "6F1D2C3B"),)),
         Place("dossier-checked", "/dossier", seen=False, signed_in=True, files=_dossier()),
@@ -79,7 +80,6 @@ def places(senior: str) -> list[Place]:
         Place("suspensions", "/operator/suspensions", seen=False, signed_in=True),
         Place("suspend", "/operator/suspensions", seen=False, signed_in=True, fill=_SUSPEND),
         Place("health", "/operator/health", seen=False, signed_in=True),
-        Place("sessions", "/operator/sessions", seen=False, signed_in=True, widths=(1440,), languages=("en",)),
         Place("not-found", "/nothing-here", widths=(1440,), languages=("en",)),
     ]
 

@@ -82,7 +82,7 @@ def source_of(shown: ShownWorld) -> tuple[Path, ManualSourceConfig]:
 
 
 def signature(signer: KeySigner, page: Page) -> str:
-    return "0x" + signer.sign(message_digest(page.locator("ol.steps pre").nth(1).inner_text())).hex()
+    return "0x" + signer.sign(message_digest(page.locator("ol.todo pre").nth(1).inner_text())).hex()
 
 
 @pytest.mark.parametrize(("language", "width"), (("en", 390), ("zh", 1440)))

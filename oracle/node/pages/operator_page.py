@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from oracle.chain.failover import EndpointHealth
+from oracle.domain.approval import OnChainStatus
 from oracle.domain.life_record import RecordedEvent, RecordKind
 from oracle.domain.names import parse_number
 from oracle.domain.personal_message import message_digest
@@ -32,6 +33,7 @@ from oracle.node.filings_api import stated
 from oracle.node.pages.posted import Posted, read_form, signed_in
 from oracle.node.pages.surroundings import page
 from oracle.node.readiness import readiness
+from oracle.node.register import Register
 from oracle.node.service import Node
 from oracle.node.stored_calls import StoredCalls
 from oracle.rules.case import SHANGHAI
@@ -82,7 +84,7 @@ class Planned:
     report_days: int
 
 
-def operator_router(node: Node, calls: StoredCalls) -> APIRouter:
+def operator_router(node: Node, calls: StoredCalls, register: Register) -> APIRouter:
     """The routes below /operator but signing in and out."""
     router = APIRouter(include_in_schema=False)
     config = node.config.http
@@ -101,7 +103,7 @@ def operator_router(node: Node, calls: StoredCalls) -> APIRouter:
                 "alerts": node.alerts(),
                 "swept": node.duties.swept,
                 "waiting": waiting,
-                "stopped": len(_stopped(node)),
+                "stopped": len(_stopped(node, register)),
                 "ready": readiness(node, max_age=_AGE, wait=_WAIT),
             }
 
@@ -217,7 +219,7 @@ def operator_router(node: Node, calls: StoredCalls) -> APIRouter:
         request: Request, given: dict[str, str], errors: dict[str, str], status: int = 200
     ) -> Response:
         def work() -> tuple[list[Stopped], list[str]]:
-            return _stopped(node), node.database.recorded_filings()[:_MOST]
+            return _stopped(node, register), node.database.recorded_filings()[:_MOST]
 
         stopped, known = await run_in_threadpool(work)
         today = datetime.now(UTC).astimezone(SHANGHAI).date().isoformat()
@@ -327,14 +329,18 @@ def _act(posted: Posted, kept: Kept, at: str) -> SignedAct:
 # Suspensions ---------------------------------------------------------------------------------------------------------
 
 
-def _stopped(node: Node) -> list[Stopped]:
-    """The recorded filings that may not mint: suspended on chain, or to be suspended by the record."""
-    seen = node.condition.filings.newest(max_age=_AGE, wait=_WAIT).value or {}
+def _stopped(node: Node, register: Register) -> list[Stopped]:
+    """The filings that may not mint: suspended on chain, or to be suspended by the record."""
     now, found = int(time.time()), []
-    for number in node.database.recorded_filings()[:_MOST]:
+    chain = {row.known.number: row.state for row in register.shown(now).rows}
+    recorded = set(node.database.recorded_filings()[:_MOST])
+    for number in sorted({*chain, *recorded}):
+        state = chain.get(number)
+        suspended = state is not None and state.status is OnChainStatus.SUSPENDED
+        if not suspended and number not in recorded:
+            continue
         folded = node.duties.folded(number, now)
-        state = seen.get(number)
-        if not folded.stopped and (state is None or state.status.name != "SUSPENDED"):
+        if not suspended and not folded.stopped:
             continue
         reasons = [item for item in node.database.filing_events(number) if item.kind in _STOPS]
         found.append(

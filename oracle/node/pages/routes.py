@@ -34,5 +34,5 @@ def page_routers(node: Node, calls: StoredCalls, verify: Verify | None) -> list[
         verify_router(verify, node.config.http.body_seconds),
         dossier_router(node, calls),
         sign_in_router(node),
-        operator_router(node, calls),
+        operator_router(node, calls, register),
     ]

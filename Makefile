@@ -6,6 +6,9 @@ SHELL := bash
 # A Node.js that set-up had to bring is in .venv/bin; tools/solc finds it there.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
+# Without compiled files every process that a target starts compiles all of our modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 PY := .venv/bin/python
 # Parallel test workers, each with a test chain of its own.
 JOBS ?= 2
@@ -42,7 +45,7 @@ lint: ## style, types and the direction of imports
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo
 
-bench: ## measurements, as JSON in bench/results/ (BENCH_ARGS=gas or sign for one)
+bench: ## measurements, as JSON in bench/results/ (BENCH_ARGS='sign gas audit http growth' to choose)
 	@test -f scripts/bench.py || { echo 'make bench: scripts/bench.py is missing from this tree' >&2; exit 1; }
 	@scripts/bootstrap.sh project node
 	@tests/contracts/adapters/install.sh

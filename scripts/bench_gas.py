@@ -22,6 +22,7 @@ from web3.contract import Contract
 from web3.contract.contract import ContractFunction
 from web3.logs import DISCARD
 
+from scripts.bench_measure import PEERS, RESULTS, NotReady
 from scripts.compile import (
     EVM_VERSION,
     REMAPPINGS,
@@ -38,8 +39,7 @@ from tests.contracts.adapters import packages, stacks
 from tests.contracts.chain_fixture import DAY, START, ZERO_ADDRESS, ZERO_HASH, Chain, Gate, deploy_gate
 from tests.contracts.test_gas import SNAPSHOT, used
 
-RESULT = ROOT / "bench" / "results" / "gas.json"
-PEERS = ROOT / "bench" / "peers"
+RESULT = RESULTS / "gas.json"
 INSTALLED = PEERS / "node_modules"
 
 # Key of the result to the name in the snapshot.
@@ -70,6 +70,8 @@ CAP = 10**15
 SCHEMA = "bytes32 filing,uint256 cap,uint64 validAfter,bytes32 dossierHash,bytes32 recordHash,bytes32 rulesetHash"
 # ACE's own, but for the compiler's version.
 ACE_SETTINGS: dict[str, Any] = {"evmVersion": "paris", "optimizer": {"enabled": True, "runs": 8000}, "viaIR": True}
+#: Packages of bench/peers that have no gas.
+SIGNING_PEERS = ("@ethereum-attestation-service/eas-sdk", "viem")
 POLICY = "mint-policy"
 TOPIC = 1
 _GLUE_REMAPPINGS = {
@@ -101,7 +103,7 @@ def account(name: str) -> str:
 HOLDERS = [account(f"holder {number}") for number in range(12)]
 
 
-class PeersMissing(Exception):
+class PeersMissing(NotReady):
     """The peers' packages are not installed, or not as locked; the message says what to run."""
 
 
@@ -454,7 +456,11 @@ def versions(client: str) -> dict[str, str]:
     """Of everything whose gas is measured, and of what measures it."""
     wanted = json.loads((PEERS / "package.json").read_text(encoding="utf-8"))["devDependencies"]
     wanted |= json.loads((packages.FOLDER / "package.json").read_text(encoding="utf-8"))["devDependencies"]
-    found = {name: version for name, version in sorted(wanted.items()) if not version.startswith("file:")}
+    found = {
+        name: version
+        for name, version in sorted(wanted.items())
+        if not version.startswith("file:") and name not in SIGNING_PEERS
+    }
     return {"chain": client, "solc": SOLC_VERSION, **found}
 
 
@@ -509,7 +515,7 @@ def differences(result: Path = RESULT, snapshot: Path = SNAPSHOT) -> list[str]:
     ]
 
 
-def table(result: dict[str, Any]) -> str:
+def page(result: dict[str, Any]) -> str:
     """The figures as they stand in docs/benchmarks.md."""
     columns = {"ours": result["ours"], **result["peers"]}
     lines = ["| | " + " | ".join(columns) + " |", "|---|" + "--:|" * len(columns)]
@@ -517,11 +523,3 @@ def table(result: dict[str, Any]) -> str:
         cells = [f"{figures[key]:,}" if key in figures else "–" for figures in columns.values()]
         lines.append(f"| `{key}` | " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-def write() -> str:
-    """Measures, writes the result and returns the table."""
-    found = measure()
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    return table(found)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the packages that the gas benchmark measures, beside this script; does nothing when they are there.
+# Installs the packages that the benchmarks measure, beside this script; does nothing when they are there.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")"

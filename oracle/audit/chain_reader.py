@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
 
@@ -11,8 +13,8 @@ from web3 import Web3
 
 from oracle.audit.history import Call
 from oracle.chain.events import Event, decode_call
+from oracle.chain.raw_rpc import BATCH, RawRpc
 from oracle.chain.raw_rpc import Call as RpcCall
-from oracle.chain.raw_rpc import RawRpc
 from oracle.chain.rpc import chain_faults
 from oracle.chain.views import view
 from oracle.errors import UnreachableError
@@ -22,6 +24,13 @@ __all__ = ["Asked", "ChainReader", "single_calls"]
 
 #: (address, function, arguments)
 Asked = tuple[str, str, tuple[Any, ...]]
+
+#: Requests for transactions that are on their way while the replay goes on.
+_AHEAD = 2
+
+
+#: Transactions by hash as a node gives them, and what other nodes told differently meanwhile.
+_Ahead = tuple[dict[str, Any], list[tuple[str, RpcCall]]]
 
 
 class ChainReader:
@@ -40,7 +49,15 @@ class ChainReader:
         self.w3 = w3
         self._registry = registry.lower()
         self._url = str(getattr(w3.provider, "endpoint_uri", ""))
-        self.rpc = RawRpc([str(getattr(one.provider, "endpoint_uri", "")) for one in (w3, *others)], differs=differs)
+        urls = [str(getattr(one.provider, "endpoint_uri", "")) for one in (w3, *others)]
+        self.rpc = RawRpc(urls, differs=differs)
+        self._differs = differs
+        #: What reads ahead has connections of its own, and what it hears is told when its answer is taken.
+        self._heard: list[tuple[str, RpcCall]] = []
+        self._rpc_ahead = RawRpc(urls, differs=lambda *heard: self._heard.append(heard))
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="reads ahead")
+        self._wanted: deque[list[str]] = deque()
+        self._coming: deque[Future[_Ahead]] = deque()
         self._times: dict[int, int] = {}
         self._transactions: dict[str, dict[str, Any] | None] = {}
         self._calls: dict[str, list[Call]] = {}
@@ -65,6 +82,7 @@ class ChainReader:
 
     def require_unmoved(self) -> None:
         """UnreachableError if the chain has another block now where `last` was: what was read is of two chains."""
+        self._take_all()
         if self._header(hex(self.last)).get("hash") != self.last_hash:
             raise UnreachableError(
                 f"the chain was reorganised below block {self.last} while it was read",
@@ -85,7 +103,11 @@ class ChainReader:
         return self.rpc.call("eth_getLogs", [wanted], _of_logs)
 
     def prefetch(self, blocks: Iterable[int], transactions: Iterable[str]) -> None:
-        """Read the times of blocks, and transactions, with few requests; what was read before is forgotten."""
+        """Read the times of blocks, and transactions, with few requests; what was read before is forgotten.
+
+        The transactions arrive while others are replayed: waiting for the node costs as much as the replay.
+        """
+        self._take_all()
         self._times = {self.last: self._times[self.last]}
         self._transactions.clear()
         self._calls.clear()
@@ -96,9 +118,30 @@ class ChainReader:
             self._times |= {
                 number: int(header["timestamp"], 16) for number, header in zip(numbers, headers, strict=True)
             }
-        found = self.rpc.batch([("eth_getTransactionByHash", [name]) for name in hashes], _of_transaction)
-        for name, transaction in zip(hashes, found, strict=True):
+        self._wanted.extend(hashes[start : start + BATCH] for start in range(0, len(hashes), BATCH))
+        self._send()
+
+    def _send(self) -> None:
+        while self._wanted and len(self._coming) < _AHEAD:
+            self._coming.append(self._thread.submit(self._read_ahead, self._wanted.popleft()))
+
+    def _read_ahead(self, hashes: list[str]) -> _Ahead:
+        self._heard = []
+        found = self._rpc_ahead.batch([("eth_getTransactionByHash", [name]) for name in hashes], _of_transaction)
+        return dict(zip(hashes, found, strict=True)), self._heard
+
+    def _take(self) -> None:
+        """Take the answer that comes next."""
+        found, heard = self._coming.popleft().result()
+        self._send()
+        for name, transaction in found.items():
             self._transactions[name] = transaction if isinstance(transaction, dict) else None
+        for node, call in heard:
+            self._differs(node, call)
+
+    def _take_all(self) -> None:
+        while self._coming:
+            self._take()
 
     def hash_of(self, block: int) -> str:
         """A block's hash."""
@@ -139,6 +182,8 @@ class ChainReader:
 
     def transaction(self, tx_hash: str) -> dict[str, Any] | None:
         """A transaction as the node gives it, None if it knows none."""
+        while tx_hash not in self._transactions and self._coming:
+            self._take()
         if tx_hash not in self._transactions:
             found = self.rpc.call("eth_getTransactionByHash", [tx_hash], _of_transaction)
             self._transactions[tx_hash] = found if isinstance(found, dict) else None

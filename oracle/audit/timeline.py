@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Any
 
 from oracle.audit.roles import role_name
@@ -83,11 +84,11 @@ class Timeline:
         if event.name == "FilingApproved":
             row |= {"kind": "APPROVED", "validAfter": values["validAfter"], "validUntil": values["validUntil"]}
             row["tranches"] = [{"token": token, "cap": str(cap)} for token, cap, _ in values["tranches"]]
-            row |= {name: "0x" + values[name].hex() for name in ("dossierHash", "recordHash", "rulesetHash")}
+            row |= {name: intern("0x" + values[name].hex()) for name in ("dossierHash", "recordHash", "rulesetHash")}
         elif event.name == "FilingUpdated":
             known = status_name(values["status"])
             row |= {"kind": "RENEWED" if known == "APPROVED" else known, "validUntil": values["validUntil"]}
-            row |= {"recordHash": "0x" + values["recordHash"].hex(), "reason": decode_reason(values["reason"])}
+            row |= {"recordHash": intern("0x" + values["recordHash"].hex()), "reason": decode_reason(values["reason"])}
         else:
             row |= {"kind": "SUSPENDED", "operator": values["operator"], "reason": decode_reason(values["reason"])}
         rows = self.changes.setdefault("0x" + values["filing"].hex(), [])

@@ -21,8 +21,11 @@ from oracle.errors import UnreachableError
 
 __all__ = ["Event", "decode_call", "decode_log", "log_windows", "read_events"]
 
-#: Blocks asked for at once in the beginning, and at most.
+#: Blocks asked for at once: what public nodes take.
 WINDOW = 5_000
+
+#: In the beginning, when nobody knows how full they are: an answer must not fill the memory. And at most.
+FIRST_BLOCKS = 500
 MOST_BLOCKS = 1_000_000
 
 #: An answer with fewer logs lets the window grow, one with more lets it shrink.
@@ -140,7 +143,7 @@ def log_windows(
     The window halves when the node refuses it and grows again while answers are small: nodes bound the blocks of a
     question, the logs of an answer, or both. UnreachableError if a single block is refused.
     """
-    start, width, most, taken = first, WINDOW, MOST_BLOCKS, 0
+    start, width, most, taken = first, FIRST_BLOCKS, MOST_BLOCKS, 0
     while start <= last:
         end = min(start + width - 1, last)
         try:

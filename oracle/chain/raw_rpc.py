@@ -1,18 +1,20 @@
-"""JSON-RPC in bulk: many calls in one request, answers parsed by orjson, several nodes asked and compared.
+"""JSON-RPC in bulk, by HTTP or a socket: many calls in one request, answers parsed by orjson, several nodes compared.
 
 web3 stays for everything that is not bulk.
 """
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NoReturn, Protocol
 
 import orjson
 import requests
 
-from oracle.chain.rpc import chain_faults, shown_url, without_keys
+from oracle.chain.rpc import chain_faults, is_socket, shown_url, without_keys
 from oracle.errors import UnreachableError
 
 __all__ = ["Call", "RawRpc"]
@@ -29,12 +31,93 @@ MAX_ANSWER = 256_000_000
 _CHUNK = 1 << 20
 
 
+class _Line(Protocol):
+    """Carries one JSON document to a node and brings back its answer."""
+
+    def exchange(self, content: bytes) -> Any: ...
+
+
+def _too_large(url: str) -> NoReturn:
+    raise UnreachableError(
+        f"the node's answer is larger than {MAX_ANSWER} bytes", where=shown_url(url), remedy="use another node"
+    )
+
+
+class _Http:
+    def __init__(self, url: str, timeout: float) -> None:
+        self._url, self._timeout = url, timeout
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def exchange(self, content: bytes) -> Any:
+        headers = {"Content-Type": "application/json"}
+        with self._session.post(self._url, data=content, headers=headers, timeout=self._timeout, stream=True) as answer:
+            answer.raise_for_status()
+            parts, size = [], 0
+            for part in answer.iter_content(_CHUNK):
+                parts.append(part)
+                size += len(part)
+                if size > MAX_ANSWER:
+                    _too_large(self._url)
+        return orjson.loads(b"".join(parts))
+
+
+class _Socket:
+    """A Unix socket. Nothing marks the end of an answer but that it is a whole JSON document."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        self._path, self._timeout = path, timeout
+        self._line: socket.socket | None = None
+
+    def __del__(self) -> None:
+        if self._line is not None:
+            self._line.close()
+
+    def exchange(self, content: bytes) -> Any:
+        # Kept only if all goes well: what is left of one answer must not be taken for the next one.
+        line, self._line = self._line or self._connected(), None
+        try:
+            line.settimeout(self._timeout)
+            line.sendall(content)
+            answer = self._received(line)
+        except BaseException:
+            line.close()
+            raise
+        self._line = line
+        return answer
+
+    def _connected(self) -> socket.socket:
+        line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            line.settimeout(self._timeout)
+            line.connect(self._path)
+        except BaseException:
+            line.close()
+            raise
+        return line
+
+    def _received(self, line: socket.socket) -> Any:
+        until, found = time.monotonic() + self._timeout, bytearray()
+        while True:
+            line.settimeout(max(until - time.monotonic(), 0.001))
+            part = line.recv(_CHUNK)
+            if not part:
+                raise ConnectionError("the node closed the socket")
+            found += part
+            if len(found) > MAX_ANSWER:
+                _too_large(self._path)
+            # Parsing what can't be whole yet, at every part, would take the square of the time.
+            if bytes(found[:1] + found[-64:].rstrip()[-1:]) in (b"{}", b"[]"):
+                try:
+                    return orjson.loads(found)
+                except orjson.JSONDecodeError:
+                    continue
+
+
 class _Node:
     def __init__(self, url: str, timeout: float) -> None:
         self.url = url
-        self._timeout = timeout
-        self._session = requests.Session()
-        self._session.trust_env = False
+        self._line: _Line = _Socket(url, timeout) if is_socket(url) else _Http(url, timeout)
         self._batches = True
 
     def ask(self, calls: Sequence[Call], *, strict: bool = True) -> list[Any]:
@@ -50,22 +133,7 @@ class _Node:
             return [self._result(call, self._post(_request(0, call)), strict) for call in calls]
 
     def _post(self, content: Any) -> Any:
-        headers = {"Content-Type": "application/json"}
-        with self._session.post(
-            self.url, data=orjson.dumps(content), headers=headers, timeout=self._timeout, stream=True
-        ) as answer:
-            answer.raise_for_status()
-            parts, size = [], 0
-            for part in answer.iter_content(_CHUNK):
-                parts.append(part)
-                size += len(part)
-                if size > MAX_ANSWER:
-                    raise UnreachableError(
-                        f"the node's answer is larger than {MAX_ANSWER} bytes",
-                        where=shown_url(self.url),
-                        remedy="use another node",
-                    )
-        return orjson.loads(b"".join(parts))
+        return self._line.exchange(orjson.dumps(content))
 
     def _result(self, call: Call, answer: Any, strict: bool) -> Any:
         if not isinstance(answer, dict):
@@ -94,9 +162,10 @@ def _request(number: int, call: Call) -> dict[str, Any]:
 
 
 class RawRpc:
-    """One node or several. With several, every call goes to all of them at once, and the first one's answer counts.
+    """One node or several, each an http(s) URL or a socket's path.
 
-    `differs` hears of each call that another node answers differently: (its URL as it may be shown, the call).
+    With several, every call goes to all of them at once, and the first one's answer counts. `differs` hears of each
+    call that another node answers differently: (its URL as it may be shown, the call).
     Not thread-safe.
     """
 

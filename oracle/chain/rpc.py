@@ -1,14 +1,16 @@
-"""A connection to an Ethereum node, and its faults as this project's errors."""
+"""A connection to an Ethereum node, by HTTP or a socket (IPC), and its faults as this project's errors."""
 
 from __future__ import annotations
 
+import math
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import requests.exceptions
-from web3 import HTTPProvider, Web3
+from web3 import HTTPProvider, IPCProvider, Web3
 from web3.exceptions import (
     BadFunctionCallOutput,
     BlockNotFound,
@@ -23,7 +25,7 @@ from web3.exceptions import (
 from oracle.chain.revert import explain_revert
 from oracle.errors import InputError, RefusedError, UnreachableError
 
-__all__ = ["Report", "chain_faults", "check_url", "connect", "raw_call", "shown_url", "without_keys"]
+__all__ = ["Report", "chain_faults", "check_url", "connect", "is_socket", "raw_call", "shown_url", "without_keys"]
 
 #: (endpoint, whether it answered, seconds)
 Report = Callable[[str, bool, float], None]
@@ -42,8 +44,15 @@ def _split(url: str) -> SplitResult | None:
     return parts
 
 
+def is_socket(url: str) -> bool:
+    """Whether a node's address is that of a socket on this machine: a path from the root."""
+    return url.startswith("/")
+
+
 def shown_url(url: str) -> str:
-    """The URL without user, path and query: those may carry an access key."""
+    """The URL without user, path and query: those may carry an access key. A socket's path as it is."""
+    if is_socket(url):
+        return url
     parts = _split(url)
     if parts is None:
         return "(not a URL)"
@@ -54,7 +63,7 @@ def shown_url(url: str) -> str:
 
 def without_keys(message: str, url: str) -> str:
     """What a node said, without what its URL keeps secret: some nodes quote their own path."""
-    parts = _split(url)
+    parts = None if is_socket(url) else _split(url)
     if parts is not None:
         words = [*parts.path.split("/"), parts.query, *(value for _, value in parse_qsl(parts.query))]
         secrets = {word for word in words if len(word) >= _KEY_LENGTH} | {parts.username or "", parts.password or ""}
@@ -113,7 +122,7 @@ def chain_faults(url: str) -> Iterator[None]:
             where=shown_url(url),
             remedy="look it up before sending again",
         ) from None
-    except (requests.exceptions.RequestException, Web3Exception, ConnectionError, TimeoutError) as error:
+    except (requests.exceptions.RequestException, Web3Exception, OSError) as error:
         raise UnreachableError(
             f"the chain's node did not answer properly ({type(error).__name__})",
             where=shown_url(url),
@@ -128,13 +137,30 @@ def chain_faults(url: str) -> Iterator[None]:
         ) from None
 
 
+class _SocketProvider(IPCProvider):
+    """web3's, with its address where the HTTP one has it."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__(path, timeout=math.ceil(timeout))
+        self.endpoint_uri = path
+
+    def __del__(self) -> None:
+        line: socket.socket | None = getattr(self._socket, "sock", None)
+        if line is not None:
+            line.close()
+
+
 def connect(url: str, *, chain_id: int | None = None, timeout: float = 15) -> Web3:
-    """A Web3 on an http(s) URL that has answered. `chain_id`, if given, must be its chain.
+    """A Web3 on an http(s) URL, or the path of a socket, that has answered. `chain_id`, if given, must be its chain.
 
     Raises InputError for a wrong URL or chain, UnreachableError when nobody answers.
     """
-    check_url(url, "--rpc")
-    provider = HTTPProvider(url, request_kwargs={"timeout": timeout})
+    provider: HTTPProvider | IPCProvider
+    if is_socket(url):
+        provider = _SocketProvider(url, timeout)
+    else:
+        check_url(url, "--rpc")
+        provider = HTTPProvider(url, request_kwargs={"timeout": timeout})
     # A revert may name a web address for web3 to fetch from (EIP-3668): no contract sends this process anywhere.
     provider.global_ccip_read_enabled = False
     w3 = Web3(provider)

@@ -218,7 +218,7 @@ def _signed(fields: dict[str, Any], keystore: Path, password_file: Path | None) 
 
     from oracle.domain.dossier import problems_of
     from oracle.domain.filing_statement import FilingStatement, SignedStatement, statement_message
-    from oracle.signing.personal_message import message_digest
+    from oracle.signing.content import sign_text
 
     try:
         statement = FilingStatement.model_validate_json(json.dumps(fields))
@@ -227,7 +227,7 @@ def _signed(fields: dict[str, Any], keystore: Path, password_file: Path | None) 
         shown = "; ".join(f"{row['field']}: {row['problem']}" for row in found)
         raise InputError(shown, where="command line", remedy="correct the option", details=found) from None
     signer = key_of(keystore, password_file)
-    signature = "0x" + signer.sign(message_digest(statement_message(statement))).hex()
+    signature = "0x" + sign_text(signer, statement_message(statement)).hex()
     return SignedStatement(statement=statement, by=signer.address, signature=signature)
 
 

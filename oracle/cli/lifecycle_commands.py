@@ -87,7 +87,8 @@ def suspend(
     from oracle.chain.rpc import connect
     from oracle.chain.sender import KeySender
     from oracle.domain.approval import OnChainStatus, OperatorSignature, Suspension
-    from oracle.signing.eip712 import Domain, suspension_digest
+    from oracle.signing.content import sign_document
+    from oracle.signing.eip712 import Domain
 
     w3 = connect(rpc)
     deployed = deployment_of(deployment, w3)
@@ -111,8 +112,8 @@ def suspend(
         key = key_of(operator_keystore, password_file)
         operator = key.address
         suspension = Suspension(filing=filing, sequence=state.sequence, reason=encode_reason(reason))
-        digest = suspension_digest(Domain(deployed.chain_id, registry.address), suspension)
-        signature = OperatorSignature(operator=key.address, signature="0x" + key.sign(digest).hex())
+        signed = sign_document(key, Domain(deployed.chain_id, registry.address), suspension)
+        signature = OperatorSignature(operator=key.address, signature="0x" + signed.hex())
         receipt = registry.suspend_by_signature(sender_of(keystore, password_file, account), suspension, signature)
     transaction = w3.to_hex(receipt["transactionHash"])
     content = {"filing": filing, "status": "SUSPENDED", "operator": operator, "transaction": transaction}

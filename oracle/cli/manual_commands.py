@@ -203,10 +203,10 @@ def _statement(given: dict[str, object]) -> ManualStatement:
 
 
 def _signed(statement: ManualStatement, act: Literal["enter", "confirm"], at: str, signer: KeySigner) -> SignedAct:
-    from oracle.sources.detached_signature import personal_digest
+    from oracle.signing.content import sign_text
     from oracle.sources.manual_statement import SignedAct, act_text
 
-    signature = "0x" + signer.sign(personal_digest(act_text(statement, act, at))).hex()
+    signature = "0x" + sign_text(signer, act_text(statement, act, at)).hex()
     return SignedAct(by=signer.address, at=at, signature=signature)
 
 

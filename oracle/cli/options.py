@@ -71,6 +71,17 @@ def _http_url(text: str, where: str) -> str:
     return text
 
 
+def _url_or_socket(text: str) -> str:
+    """An http(s) URL, or the path of a node's socket on this machine."""
+    if not text.startswith("/"):
+        return _http_url(text, "--rpc")
+    if not Path(text).is_socket():
+        raise InputError(
+            "not a socket", where=f"--rpc {text}", remedy="write the path that the node prints, or its URL"
+        )
+    return text
+
+
 def url_without_secret(text: str, where: str, remedy: str) -> str:
     """An http(s) URL that holds neither user nor password; the error does not echo it."""
     if "@" in urlsplit(_http_url(text, where)).netloc:
@@ -101,11 +112,12 @@ rpcs_option = click.option(
     "rpcs",
     multiple=True,
     required=True,
-    callback=lambda _, __, values: tuple(_http_url(value, "--rpc") for value in values),
+    callback=lambda _, __, values: tuple(_url_or_socket(value) for value in values),
     envvar="FILING_GATE_RPC",
     show_envvar=True,
-    metavar="URL",
-    help="HTTP address of an Ethereum node; give it once for each to have several compared.",
+    metavar="URL|PATH",
+    help="HTTP address of an Ethereum node, or the path of its socket (IPC); give it once for each to have several "
+    "compared.",
 )
 node_option = click.option(
     "--node",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import ssl
 import time
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -17,6 +19,12 @@ __all__ = ["NodeClient", "NodeReply"]
 
 #: Largest answer that is read, in bytes.
 MAX_ANSWER = 2_000_000
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The usual authorities, read once a process: reading them takes longer than a request."""
+    return httpx2.create_ssl_context(trust_env=False)
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,9 @@ class NodeClient:
         data = bytearray()
         try:
             with (
-                httpx2.Client(timeout=self._timeout, trust_env=False, follow_redirects=False) as client,
+                httpx2.Client(
+                    verify=_trusted(), timeout=self._timeout, trust_env=False, follow_redirects=False
+                ) as client,
                 client.stream(method, self.url + path, content=body, headers=self._headers) as response,
             ):
                 for chunk in response.iter_bytes():

@@ -21,7 +21,8 @@ MAX_SAFE_INTEGER = 2**53 - 1
 
 def keccak256(data: bytes) -> bytes:
     """The 32-byte Keccak-256 digest that Ethereum uses (not NIST SHA3-256)."""
-    return bytes(keccak_256(data).digest())
+    digest: bytes = keccak_256(data).digest()
+    return digest
 
 
 def _prepared(value: Any, path: str) -> Any:

@@ -29,8 +29,8 @@ from oracle.evidence.log_tiles import Tile, tiles_of
 from oracle.evidence.log_tree import BadLogProof, consistency_proof, inclusion_proof, tree_root
 from oracle.evidence.signed_note import sign_note, verifier_of
 from oracle.node.config import NodeConfig
+from oracle.signing.content import sign_text
 from oracle.signing.keys import Signer
-from oracle.signing.personal_message import message_digest
 from oracle.store.log import FoundLeaf, LogStore, StoredBinding
 from oracle.store.log_memory import LogMemory
 
@@ -74,7 +74,7 @@ class PublishedLog:
         """Have the operator's key sign whose log this is, once for each log key."""
         if self.store.binding(self.verifier_key) is None:
             statement = log_statement(self.verifier_key)
-            signature = "0x" + signer.sign(message_digest(statement)).hex()
+            signature = "0x" + sign_text(signer, statement).hex()
             self.store.add_binding(self.verifier_key, StoredBinding(statement, signature))
 
     def binding(self) -> dict[str, str]:

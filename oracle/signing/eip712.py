@@ -43,16 +43,11 @@ _NAME_HASH = keccak256(b"FilingRegistry")
 _VERSION_HASH = keccak256(b"1")
 
 
-def _word(number: int) -> bytes:
-    return number.to_bytes(32, "big")
+# What stands before the first member that varies. A member that is an address begins with twelve zero bytes.
+_TRANCHE = _TRANCHE_HASH + bytes(12)
+_DOMAIN = _DOMAIN_HASH + _NAME_HASH + _VERSION_HASH
 
-
-def _hash(text: str) -> bytes:
-    return bytes.fromhex(text[2:])
-
-
-def _address(text: str) -> bytes:
-    return bytes(12) + bytes.fromhex(text[2:])
+_bytes = bytes.fromhex
 
 
 @dataclass(frozen=True)
@@ -65,51 +60,62 @@ class Domain:
     @cached_property
     def separator(self) -> bytes:
         """The 32-byte domain separator."""
-        return keccak256(_DOMAIN_HASH + _NAME_HASH + _VERSION_HASH + _word(self.chain_id) + _address(self.registry))
+        return keccak256(_DOMAIN + self.chain_id.to_bytes(32, "big") + bytes(12) + _bytes(self.registry[2:]))
+
+    @cached_property
+    def _before(self) -> bytes:
+        return b"\x19\x01" + self.separator
 
     def digest(self, struct_hash: bytes) -> bytes:
         """The 32 bytes to sign: keccak256(0x1901 ‖ separator ‖ struct hash)."""
-        return keccak256(b"\x19\x01" + self.separator + struct_hash)
+        return keccak256(self._before + struct_hash)
+
+
+# Written out and joined once: helpers for a word or a hash would take longer than the hashing.
 
 
 def _tranche_hash(tranche: Tranche) -> bytes:
-    return keccak256(_TRANCHE_HASH + _address(tranche.token) + _word(tranche.cap) + _word(tranche.decimals))
+    return keccak256(
+        _TRANCHE + _bytes(tranche.token[2:]) + tranche.cap.to_bytes(32, "big") + tranche.decimals.to_bytes(32, "big")
+    )
 
 
 def approval_digest(domain: Domain, approval: FilingApproval) -> bytes:
     """What operators sign to approve, 32 bytes."""
-    return domain.digest(
-        keccak256(
-            _APPROVAL_HASH
-            + _hash(approval.filing)
-            + keccak256(b"".join(_tranche_hash(tranche) for tranche in approval.tranches))
-            + _hash(approval.dossier_hash)
-            + _hash(approval.record_hash)
-            + _hash(approval.ruleset_hash)
-            + _word(approval.valid_after)
-            + _word(approval.valid_until)
-            + _word(approval.sequence)
-        )
+    words = (
+        _APPROVAL_HASH,
+        _bytes(approval.filing[2:]),
+        keccak256(b"".join([_tranche_hash(tranche) for tranche in approval.tranches])),
+        _bytes(approval.dossier_hash[2:]),
+        _bytes(approval.record_hash[2:]),
+        _bytes(approval.ruleset_hash[2:]),
+        approval.valid_after.to_bytes(32, "big"),
+        approval.valid_until.to_bytes(32, "big"),
+        approval.sequence.to_bytes(32, "big"),
     )
+    return domain.digest(keccak256(b"".join(words)))
 
 
 def update_digest(domain: Domain, change: FilingUpdate) -> bytes:
     """What operators sign to renew, resume, revoke or complete, 32 bytes."""
-    return domain.digest(
-        keccak256(
-            _UPDATE_HASH
-            + _hash(change.filing)
-            + _word(change.status)
-            + _hash(change.record_hash)
-            + _word(change.valid_until)
-            + _word(change.sequence)
-            + _hash(change.reason)
-        )
+    words = (
+        _UPDATE_HASH,
+        _bytes(change.filing[2:]),
+        change.status.to_bytes(32, "big"),
+        _bytes(change.record_hash[2:]),
+        change.valid_until.to_bytes(32, "big"),
+        change.sequence.to_bytes(32, "big"),
+        _bytes(change.reason[2:]),
     )
+    return domain.digest(keccak256(b"".join(words)))
 
 
 def suspension_digest(domain: Domain, suspension: Suspension) -> bytes:
     """What one operator signs to have a filing suspended by a relay, 32 bytes."""
-    return domain.digest(
-        keccak256(_SUSPENSION_HASH + _hash(suspension.filing) + _word(suspension.sequence) + _hash(suspension.reason))
+    words = (
+        _SUSPENSION_HASH,
+        _bytes(suspension.filing[2:]),
+        suspension.sequence.to_bytes(32, "big"),
+        _bytes(suspension.reason[2:]),
     )
+    return domain.digest(keccak256(b"".join(words)))

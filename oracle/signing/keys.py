@@ -1,4 +1,4 @@
-"""The operator's key. A signer checks its own signature before it hands it out."""
+"""The operator's key. What is signed with it for others goes through `oracle.signing.content`, which checks it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import coincurve
 from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
 from eth_utils.address import to_checksum_address
 
-from oracle.errors import FilingGateError, InputError
-from oracle.signing.recovery import address_of, recover
+from oracle.errors import InputError
+from oracle.signing.recovery import address_of
 
 __all__ = ["KeySigner", "Signer", "load_keystore", "new_keystore", "stated_address"]
 
@@ -26,7 +26,11 @@ class Signer(Protocol):
         ...
 
     def sign(self, digest: bytes) -> bytes:
-        """65 bytes r ‖ s ‖ v with low s and v 27 or 28, already recovered and found to be this key's."""
+        """65 bytes r ‖ s ‖ v with low s and v 27 or 28.
+
+        A signer that asks a device or a service has recovered it and found the key's address. A signature is handed
+        out by `oracle.signing.content`, which recovers whatever signer made it.
+        """
         ...
 
 
@@ -51,14 +55,9 @@ class KeySigner:
         return bytes(self._key.secret)
 
     def sign(self, digest: bytes) -> bytes:
-        """See `Signer.sign`. RFC 6979: the same digest gives the same signature."""
+        """See `Signer.sign`. RFC 6979: the same digest gives the same signature; libsecp256k1 makes s low."""
         raw = self._key.sign_recoverable(digest, hasher=None)
-        signature = raw[:64] + bytes([raw[64] + 27])
-        if recover(digest, signature) != self._address:
-            raise FilingGateError(
-                "the signature just made does not recover to the key", where=self._address, remedy="stop the node"
-            )
-        return signature
+        return raw[:64] + bytes((raw[64] + 27,))
 
 
 def new_keystore(path: Path, password: str, *, secret: bytes | None = None, light: bool = False) -> KeySigner:

@@ -18,11 +18,12 @@ from datetime import UTC, datetime
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from oracle.domain.canonical import keccak256, parse_json
+from oracle.domain.canonical import parse_json
+from oracle.domain.personal_message import message_digest
 from oracle.errors import InputError
 from oracle.sources.parse_error import ParseError
 
-__all__ = ["MAX_SIGNATURE_BYTES", "Recover", "Signed", "minisign_key", "personal_digest", "register_text", "verify"]
+__all__ = ["MAX_SIGNATURE_BYTES", "Recover", "Signed", "minisign_key", "register_text", "verify"]
 
 MAX_SIGNATURE_BYTES = 10_000
 #: From a 32-byte digest and a signature to the EIP-55 address; ValueError if they don't fit. Given by the caller:
@@ -50,12 +51,6 @@ def minisign_key(text: str) -> tuple[bytes, bytes]:
     if len(raw) != 42 or raw[:2] != b"Ed":
         raise ValueError("not a minisign public key: give the second line of the .pub file, it begins with RW")
     return raw[2:10], raw[10:]
-
-
-def personal_digest(text: str) -> bytes:
-    """The digest that EIP-191 (personal_sign) signs for a text."""
-    data = text.encode("utf-8")
-    return keccak256(b"\x19Ethereum Signed Message:\n" + str(len(data)).encode() + data)
 
 
 def register_text(sha256: str, issued_at: str) -> str:
@@ -138,7 +133,7 @@ def _eip_191(data: bytes, signature: bytes, signers: Sequence[str], recover: Rec
     try:
         issued = datetime.fromisoformat(content["issuedAt"])
         raw = bytes.fromhex(content["signature"].removeprefix("0x"))
-        signer = recover(personal_digest(register_text(content["sha256"], content["issuedAt"])), raw)
+        signer = recover(message_digest(register_text(content["sha256"], content["issuedAt"])), raw)
     except (ValueError, UnicodeEncodeError):
         raise ParseError("the signature or its time cannot be read", remedy=_FORGED) from None
     if issued.tzinfo is None:

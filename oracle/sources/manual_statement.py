@@ -15,8 +15,9 @@ from pydantic import Field, ValidationError
 from oracle.domain.canonical import canonical_bytes, canonical_hash, parse_json
 from oracle.domain.fields import Address, Frozen, Money, Text, Timestamp, Uint, Uscc
 from oracle.domain.lifecycle import LifeCycle
+from oracle.domain.personal_message import message_digest
 from oracle.errors import InputError
-from oracle.sources.detached_signature import Recover, personal_digest
+from oracle.sources.detached_signature import Recover
 from oracle.sources.parse_error import ParseError
 from oracle.sources.stated_filing import Stated, Vocabulary, read_stated
 
@@ -136,7 +137,7 @@ def _signer(
     name: str,
 ) -> str:
     try:
-        found = recover(personal_digest(act_text(statement, act, signed.at)), bytes.fromhex(signed.signature[2:]))
+        found = recover(message_digest(act_text(statement, act, signed.at)), bytes.fromhex(signed.signature[2:]))
     except ValueError:
         found = ""
     if found != signed.by:

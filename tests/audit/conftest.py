@@ -9,7 +9,7 @@ import pytest
 
 from oracle.chain.rpc import connect, raw_call
 from scripts.compile import ROOT, artifact, collect_sources, compile_sources
-from tests.anvil import start_anvil
+from tests.anvil import AnvilProcess, start_anvil
 from tests.audit.full_history import Recording, play
 from tests.chain.small_world import START, World, new_world, undone
 
@@ -25,12 +25,23 @@ def artifacts() -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def played() -> Iterator[World]:
-    """A chain on which everything happened; nobody changes it for good."""
+def anvil_of_played() -> Iterator[AnvilProcess]:
     with start_anvil(timestamp=START, hardfork="cancun") as anvil:
-        world = new_world(connect(anvil.url))
-        play(world)
-        yield world
+        yield anvil
+
+
+@pytest.fixture(scope="session")
+def played(anvil_of_played: AnvilProcess) -> World:
+    """A chain on which everything happened; nobody changes it for good."""
+    world = new_world(connect(anvil_of_played.url))
+    play(world)
+    return world
+
+
+@pytest.fixture(scope="session")
+def socket_of_played(anvil_of_played: AnvilProcess) -> str:
+    """The path of the played chain's socket."""
+    return str(anvil_of_played.ipc)
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ class Broken(Exception):
 
 def break_off(world: World, file: Path, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
     """Run an audit with small windows and a checkpoint at each, until block `after`."""
-    monkeypatch.setattr("oracle.chain.events.WINDOW", 3)
+    monkeypatch.setattr("oracle.chain.events.FIRST_BLOCKS", 3)
     monkeypatch.setattr("oracle.chain.events.MOST_BLOCKS", 3)
     monkeypatch.setattr("oracle.audit.chain_audit.CHECKPOINT_SECONDS", 0)
 

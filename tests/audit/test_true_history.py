@@ -14,7 +14,7 @@ from oracle.audit.findings import FINDINGS
 from oracle.audit.log_check import LOG_FINDINGS
 from oracle.chain.rpc import connect
 from oracle.errors import InputError, UnreachableError
-from tests.chain.node_double import node_double
+from tests.chain.node_double import node_double, rpc_error
 from tests.chain.small_world import FILING, OTHER_FILING, World
 
 
@@ -114,3 +114,37 @@ def test_audit__another_chain__is_refused_before_it_says_anything(played: World)
 def test_audit__no_contract_at_the_registry_s_address__is_refused(played: World) -> None:
     with pytest.raises(InputError, match="no contract at this address"):
         audit_chain(played.w3, played.deployment.model_copy(update={"registry": played.holders[0]}))
+
+
+def test_audit__by_the_node_s_socket__is_the_same_report(played: World, socket_of_played: str) -> None:
+    by_http = audit_chain(played.w3, played.deployment).as_json()
+    by_socket = audit_chain(connect(socket_of_played), played.deployment).as_json()
+    assert by_socket == by_http
+    assert by_socket["clean"]
+
+
+def test_audit__transactions_that_fail_to_arrive__are_one_clear_error(played: World) -> None:
+    def answer(method: str, params: list[Any]) -> tuple[int, bytes] | None:
+        return rpc_error("pruned") if method == "eth_getTransactionByHash" else None
+
+    with (
+        node_double(played.url, answer) as double,
+        pytest.raises(UnreachableError, match="eth_getTransactionByHash failed: pruned"),
+    ):
+        audit_chain(connect(double.url), played.deployment)
+
+
+def test_audit__transactions_in_several_answers__is_the_same_report(
+    played: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = audit_chain(played.w3, played.deployment).as_json()
+    monkeypatch.setattr("oracle.audit.chain_reader.BATCH", 2)
+    told = Counter[str]()
+
+    def answer(method: str, params: list[Any]) -> tuple[int, bytes] | None:
+        told[method] += 1
+        return None
+
+    with node_double(played.url, answer) as double:
+        assert audit_chain(connect(double.url), played.deployment).as_json() == expected
+    assert told["eth_getTransactionByHash"] == 11 + 1

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,3 +111,66 @@ def test_first__only_one_node_can__its_answer() -> None:
         assert json.loads(poor.asked[0][1]) == ["trace"]
         with pytest.raises(UnreachableError, match="no other"):
             rpc.first("other", [])
+
+
+@contextmanager
+def socket_double(*answers: list[bytes]) -> Iterator[str]:
+    """A node behind a socket that gives one list of parts after each request, and then closes; the socket's path."""
+    # A socket's path may have no more than about 100 characters, and pytest's folders do.
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
+        path = str(Path(folder) / "ipc")
+        server.bind(path)
+        server.listen()
+
+        def serve() -> None:
+            line, _ = server.accept()
+            with line:
+                for parts in answers:
+                    if not line.recv(1 << 20):
+                        return
+                    for part in parts:
+                        line.sendall(part)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield path
+        thread.join(5)
+
+
+def told(*results: Any) -> bytes:
+    """The answer to so many calls in one request."""
+    return json.dumps(
+        [{"jsonrpc": "2.0", "id": number, "result": given} for number, given in enumerate(results)]
+    ).encode()
+
+
+def test_socket__answers_in_parts__each_to_its_request() -> None:
+    long = told("[]" * 50_000, "]")
+    parts = [long[:1], long[1 : long.index(b"]") + 1], long[long.index(b"]") + 1 : -1], long[-1:] + b"\n"]
+    with socket_double(parts, [told("a", "b") + b"\n"]) as path:
+        rpc = RawRpc([path])
+        assert rpc.batch([("one", []), ("two", [])]) == ["[]" * 50_000, "]"]
+        assert rpc.batch([("one", []), ("two", [])]) == ["a", "b"]
+
+
+@pytest.mark.parametrize("parts", ([], [b"<html>"], [b"["], [b"{]"], [b'[{"id": 0}', b", 5"]))
+def test_socket__no_whole_answer__is_unreachable_and_the_path_is_shown(parts: list[bytes]) -> None:
+    with socket_double(parts) as path:
+        with pytest.raises(UnreachableError) as raised:
+            RawRpc([path], timeout=0.5).batch([("one", []), ("two", [])])
+        assert raised.value.where == path
+
+
+def test_socket__answer_beyond_the_bound__is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("oracle.chain.raw_rpc.MAX_ANSWER", 1000)
+    with socket_double([told("x" * 2000)]) as path, pytest.raises(UnreachableError, match="larger than 1000 bytes"):
+        RawRpc([path]).call("one", [])
+
+
+def test_socket__broken_once__is_opened_anew() -> None:
+    with socket_double() as path:
+        rpc = RawRpc([path], timeout=0.5)
+        with pytest.raises(UnreachableError):
+            rpc.call("one", [])
+    with pytest.raises(UnreachableError, match="FileNotFoundError"):
+        rpc.call("one", [])

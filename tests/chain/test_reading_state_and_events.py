@@ -132,7 +132,7 @@ def test_read_events__more_blocks_than_a_window__borders_are_read_once(
     played: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected, last = all_events(played), played.w3.eth.block_number
-    monkeypatch.setattr("oracle.chain.events.WINDOW", 5)
+    monkeypatch.setattr("oracle.chain.events.FIRST_BLOCKS", 5)
     monkeypatch.setattr("oracle.chain.events.MOST_BLOCKS", 5)
     with node_double(played.url) as double:
         found = read_events(connect(double.url), "FilingRegistry", [played.registry.address], 0, last)

@@ -110,6 +110,14 @@ def test_rpc__not_an_address__exit_2(chain: DeployedGate, command: str, url: str
     assert "--rpc" in answer.json["where"] + answer.json["error"]
 
 
+def test_audit__path_that_is_no_socket__exit_2_and_names_it(chain: DeployedGate) -> None:
+    file = chain.folder / "deployment.json"
+    for path in (file, chain.folder / "missing.ipc"):
+        answer = reading("audit", "--rpc", path, "--deployment", file)
+        assert (answer.code, answer.json["error"]) == (2, "not a socket")
+        assert answer.json["where"] == f"--rpc {path}"
+
+
 @pytest.fixture(scope="module")
 def other_chain() -> Iterator[str]:
     with start_anvil(chain_id=4242) as anvil:

@@ -8,19 +8,11 @@ from pathlib import Path
 import pytest
 
 from scripts import bench, bench_gas
-from scripts.compile import ROOT
-
-DOCUMENT = ROOT / "docs" / "benchmarks.md"
 
 
 def test_benchmark__committed__agrees_with_the_snapshot() -> None:
     assert bench_gas.differences() == [], "run `make bench BENCH_ARGS=gas` and commit the result"
     assert bench.main(["gas", "--check"]) == 0
-
-
-def test_benchmark__document__has_its_table() -> None:
-    found = json.loads(bench_gas.RESULT.read_text(encoding="utf-8"))
-    assert bench_gas.table(found) in DOCUMENT.read_text(encoding="utf-8"), bench_gas.table(found)
 
 
 def test_differences__other_missing_and_no_figures__are_named(tmp_path: Path) -> None:

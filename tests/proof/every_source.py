@@ -26,7 +26,6 @@ from oracle.rules.decision_record import Circumstances, build, decide, signed_en
 from oracle.signing.eip712 import Domain, approval_digest
 from oracle.signing.keys import KeySigner
 from oracle.signing.personal_message import decision_message, message_digest
-from oracle.sources.detached_signature import personal_digest
 from oracle.sources.manual import write_statement
 from oracle.sources.manual_statement import ManualFile, ManualStatement, SignedAct, act_text
 from oracle.sources.stated_filing import FIELDS
@@ -87,7 +86,7 @@ def _statement(decided: str, now: datetime, copy: str) -> ManualFile:
 
     def act(kind: Any, signer: KeySigner) -> SignedAct:
         at = now.isoformat(timespec="seconds")
-        signature = signer.sign(personal_digest(act_text(statement, kind, at)))
+        signature = signer.sign(message_digest(act_text(statement, kind, at)))
         return SignedAct(by=signer.address, at=at, signature="0x" + signature.hex())
 
     return ManualFile(statement=statement, entered=act("enter", ANNA), confirmed=act("confirm", BO))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import pytest
+from eth_account import Account
 from eth_utils.address import to_checksum_address
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,9 +18,12 @@ from oracle.chain.registry import Registry, approval_struct, update_struct
 from oracle.chain.sender import NodeAccountSender
 from oracle.domain.approval import FilingApproval, FilingUpdate, Suspension, Tranche
 from oracle.domain.fields import Frozen
+from oracle.signing.content import sign_document
 from oracle.signing.eip712 import Domain, approval_digest, suspension_digest, update_digest
+from oracle.signing.keys import KeySigner
+from oracle.signing.typed_data import document_digest
 from tests.anvil import start_anvil
-from tests.signing.typed_data import digest_by_eth_account
+from tests.signing.typed_data import digest_by_eth_account, signable
 
 Document = TypeVar("Document", bound=Frozen)
 
@@ -78,6 +83,59 @@ def test_update_digest__any_update__is_eth_accounts(domain: Domain, change: Fili
 @given(domain=domains, suspension=suspensions)
 def test_suspension_digest__any_suspension__is_eth_accounts(domain: Domain, suspension: Suspension) -> None:
     assert suspension_digest(domain, suspension) == digest_by_eth_account(domain, suspension)
+
+
+def _random_hash(draw: random.Random) -> str:
+    return "0x" + draw.randbytes(32).hex()
+
+
+def random_approval(draw: random.Random) -> FilingApproval:
+    """With one to five tranches; numbers of every length, so that small and large ones are as likely."""
+    tokens = sorted(draw.randbytes(20) for _ in range(draw.randint(1, 5)))
+    return FilingApproval(
+        filing=_random_hash(draw),
+        tranches=tuple(
+            Tranche(
+                token=to_checksum_address(token),
+                cap=draw.getrandbits(draw.randint(1, 96)) or 1,
+                decimals=draw.randint(0, 77),
+            )
+            for token in tokens
+        ),
+        dossier_hash=_random_hash(draw),
+        record_hash=_random_hash(draw),
+        ruleset_hash=_random_hash(draw),
+        valid_after=draw.getrandbits(draw.randint(1, 48)),
+        valid_until=draw.getrandbits(draw.randint(1, 48)),
+        sequence=draw.getrandbits(draw.randint(1, 53)) or 1,
+    )
+
+
+def random_update(draw: random.Random) -> FilingUpdate:
+    """Any update that can be signed."""
+    return FilingUpdate(
+        filing=_random_hash(draw),
+        status=draw.randint(1, 4),
+        record_hash=_random_hash(draw),
+        valid_until=draw.getrandbits(draw.randint(1, 48)),
+        sequence=draw.getrandbits(draw.randint(1, 53)) or 1,
+        reason=_random_hash(draw),
+    )
+
+
+@pytest.mark.parametrize("count", (100, pytest.param(10_000, marks=(pytest.mark.soak, pytest.mark.timeout(600)))))
+@pytest.mark.parametrize("made", (random_approval, random_update))
+def test_digest_and_signature__so_many_messages__are_eth_accounts(
+    made: Callable[[random.Random], FilingApproval | FilingUpdate], count: int
+) -> None:
+    draw = random.Random(8)
+    for _ in range(count):
+        document = made(draw)
+        domain = Domain(draw.getrandbits(draw.randint(1, 60)), to_checksum_address(draw.randbytes(20)))
+        signer = KeySigner(draw.randbytes(32))
+        theirs = Account.sign_message(signable(domain, document), signer.secret)
+        digest, signature = document_digest(domain, document), sign_document(signer, domain, document)
+        assert (digest, signature) == (bytes(theirs.message_hash), bytes(theirs.signature)), (domain, document)
 
 
 @pytest.fixture(scope="module")

@@ -17,11 +17,11 @@ from pydantic import ValidationError
 from oracle.cli.manual_commands import manual
 from oracle.domain.filing import FilingQuery, Observation, ObservationKind
 from oracle.domain.lifecycle import LifeCycle
+from oracle.domain.personal_message import message_digest
 from oracle.errors import FilingGateError, RefusedError
 from oracle.evidence.store import EvidenceStore
 from oracle.signing.keys import KeySigner, new_keystore
 from oracle.signing.recovery import recover
-from oracle.sources.detached_signature import personal_digest
 from oracle.sources.manual import ManualConfig, ManualSource, write_statement
 from oracle.sources.manual_statement import ManualFile, ManualStatement, SignedAct, act_text, parse_statement
 from oracle.sources.parse_error import ParseError
@@ -48,7 +48,7 @@ def statement(**changes: Any) -> ManualStatement:
 
 
 def act(what: ManualStatement, kind: Literal["enter", "confirm"], signer: KeySigner, at: datetime = NOW) -> SignedAct:
-    signature = signer.sign(personal_digest(act_text(what, kind, at.isoformat())))
+    signature = signer.sign(message_digest(act_text(what, kind, at.isoformat())))
     return SignedAct(by=signer.address, at=at.isoformat(), signature="0x" + signature.hex())
 
 

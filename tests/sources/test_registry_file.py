@@ -19,10 +19,11 @@ from pydantic import ValidationError
 
 from oracle.domain.filing import FilingQuery, Observation, ObservationKind
 from oracle.domain.lifecycle import LifeCycle
+from oracle.domain.personal_message import message_digest
 from oracle.evidence.store import EvidenceStore
 from oracle.signing.keys import KeySigner
 from oracle.signing.recovery import recover
-from oracle.sources.detached_signature import minisign_key, personal_digest, register_text, verify
+from oracle.sources.detached_signature import minisign_key, register_text, verify
 from oracle.sources.parse_error import ParseError
 from oracle.sources.register_rows import read_rows
 from oracle.sources.registry_file import RegistryFileConfig, RegistryFileSource, rows_of
@@ -77,7 +78,7 @@ def stamp(when: datetime = NOW) -> str:
 
 def eip_191(data: bytes, signer: KeySigner = SIGNER, when: datetime = NOW) -> bytes:
     sha256, issued = hashlib.sha256(data).hexdigest(), when.isoformat()
-    signature = "0x" + signer.sign(personal_digest(register_text(sha256, issued))).hex()
+    signature = "0x" + signer.sign(message_digest(register_text(sha256, issued))).hex()
     content = {"schema": "register-signature/v1", "sha256": sha256, "issuedAt": issued, "signature": signature}
     return json.dumps(content).encode()
 

@@ -39,7 +39,7 @@ COLOURS = 160
 _OBSERVATION = "observation"
 _SUSPEND = (("#number", NUMBER), ("#reason", "The charging stations burnt down on 21 November"))
 #: Longest part of a page that is pictured, in CSS pixels.
-TALLEST = 2_600
+TALLEST = 2_000
 
 
 @dataclass(frozen=True)

@@ -65,12 +65,14 @@ def check_router(node: Node, register: Register) -> APIRouter:
         if answer is not None and sight_of(request).filings:
             known = next((item for item in register.known().values() if item.filing == answer.tranche.filing), None)
             number = known.number if known else None
+        fragment = is_fragment(request)
         refusal = answer.refusal if answer is not None else None
         return page(
             request,
             "check.html",
-            status=422 if found["error"] else 503 if found["problem"] else 200,
-            block="answer" if is_fragment(request) else None,
+            # htmx shows a part only if it comes with 200, and an old answer must not outlive a chain that is away.
+            status=200 if fragment else 422 if found["error"] else 503 if found["problem"] else 200,
+            block="answer" if fragment else None,
             now=int(time.time()),
             number=number,
             reason_key=f"refusal.{refusal}" if f"refusal.{refusal}" in catalogue("en") else "refusal.other",

@@ -20,7 +20,7 @@ from oracle.domain.filing import FilingQuery, Observation
 from oracle.domain.names import filing_id
 from oracle.errors import FilingGateError, InputError
 from oracle.node.pages.language import catalogue, language_of, translator
-from oracle.node.pages.shown import seconds_of
+from oracle.node.pages.shown import seconds_of, utc
 from oracle.node.pages.sight import Sight, sight_of
 from oracle.node.pages.surroundings import page
 from oracle.node.refreshed import Refreshed, Seen
@@ -204,7 +204,7 @@ def _picture(row: Row, life: Life | None, known: Mapping[str, Any], now: int, la
     words = {key.removeprefix("picture."): text for key, text in catalogue(language).items() if key[:8] == "picture."}
     t = translator(language)
     before = [
-        (moment, letter, f"{t('step.' + key)}: {time.strftime('%Y-%m-%d %H:%M', time.gmtime(moment))} UTC")
+        (moment, letter, f"{t('step.' + key)}: {utc(moment)}")
         for key, letter, moment in (
             ("received", "1", known["received"]),
             ("decided", "2", known["decided"]),

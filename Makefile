@@ -30,7 +30,7 @@ demo: ## the main job end to end on a local chain (KEEP=1 leaves it running)
 	@$(PY) scripts/demo.py $(if $(KEEP),--keep) $(DEMO_ARGS)
 
 test: ## all tests (JOBS=2, TEST_ARGS="-k name" to choose)
-	@scripts/bootstrap.sh project node peers brownie hsm
+	@scripts/bootstrap.sh project node peers brownie hsm browser
 	@$(PY) -m pytest -n $(JOBS) --dist loadfile $(TEST_ARGS)
 
 soak: ## what takes minutes: kills at every step, lost servers, full disks, moved clocks; then the long soak (SOAK_ARGS)

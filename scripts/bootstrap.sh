@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Installs what the make targets need, once; does nothing when it is all there.
 #
-#   scripts/bootstrap.sh [project] [node] [peers] [brownie] [hsm] [proof]      default: the first four
+#   scripts/bootstrap.sh [project] [node] [peers] [brownie] [hsm] [browser] [proof]      default: the first four
 #
 #   project  .venv: the locked Python packages of the service and of development, and `oracle` itself, editable
-#   node     node_modules: the Solidity compiler, OpenZeppelin's contracts and the test chain. Without Node.js 20 or
-#            newer on PATH, a locked Node.js goes into .venv/bin
+#   node     node_modules: the Solidity compiler, OpenZeppelin's contracts, the test chain, and the script of the node's
+#            pages. Without Node.js 20 or newer on PATH, a locked Node.js goes into .venv/bin
 #   peers    tests/contracts/adapters/node_modules: the contracts of other projects that the adapters are tested with
 #   brownie  .venv-brownie: Brownie with its own, older pins
 #   hsm      SoftHSM 2, the hardware module of the tests: a package of the system
+#   browser  Chromium and a Chinese font, in which the tests look at the pages: packages of the system
 #   proof    .venv-proof: Slither and halmos, which fix versions of their own
 #
 # PYTHON=/path/to/python chooses the interpreter. Logs of every step: build/log/.
@@ -187,6 +188,11 @@ node_packages() {
     step node-packages npm ci --ignore-scripts --no-audit --no-fund
     digest package.json package-lock.json >"$stamp"
   fi
+  # The pages' script goes where the node and the wheel look for it.
+  if ! cmp -s node_modules/htmx.org/dist/htmx.min.js oracle/node/pages/static/vendor/htmx.min.js; then
+    mkdir -p oracle/node/pages/static/vendor
+    cp node_modules/htmx.org/dist/htmx.min.js oracle/node/pages/static/vendor/htmx.min.js
+  fi
   # Where Brownie looks for an installed compiler.
   version=$(node -p 'require("./package.json").dependencies.solc')
   mkdir -p .solcx
@@ -197,22 +203,29 @@ peer_packages() {
   step peer-packages tests/contracts/adapters/install.sh
 }
 
-# ---------------------------------------------------------------- hardware module of the tests
+# ---------------------------------------------------------------- packages of the system for the tests
 
-hsm() {
-  command -v softhsm2-util >/dev/null && return
+# system_packages PROGRAM WHAT PACKAGES...: PROGRAM on PATH, from Debian's packages if it is not there.
+system_packages() {
+  local program=$1 what=$2
+  shift 2
+  command -v "$program" >/dev/null && return
   if ! command -v apt-get >/dev/null; then
-    die "install SoftHSM 2 (softhsm2-util and its library), and run this again"
+    die "install $what, and run this again"
   elif [[ $(id -u) != 0 ]]; then
     say "run this line, then the same command again:"
-    printf '  sudo apt-get install -y softhsm2\n' >&2
+    printf '  sudo apt-get install -y %s\n' "$*" >&2
     exit 1
   fi
-  say "installing softhsm2"
+  say "installing $*"
   step apt-update apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive step apt-install apt-get install -y --no-install-recommends softhsm2
-  command -v softhsm2-util >/dev/null || die "still no softhsm2-util; install SoftHSM 2"
+  DEBIAN_FRONTEND=noninteractive step apt-install apt-get install -y --no-install-recommends "$@"
+  command -v "$program" >/dev/null || die "still no $program; install $what"
 }
+
+hsm() { system_packages softhsm2-util "SoftHSM 2 (softhsm2-util and its library)" softhsm2; }
+
+browser() { system_packages chromium "Chromium" chromium fonts-noto-cjk; }
 
 # ----------------------------------------------------------------
 
@@ -229,7 +242,8 @@ for part in "$@"; do
     peers) peer_packages ;;
     brownie) brownie ;;
     hsm) hsm ;;
+    browser) browser ;;
     proof) proof ;;
-    *) die "unknown part '$part' (project, node, peers, brownie, hsm, proof)" ;;
+    *) die "unknown part '$part' (project, node, peers, brownie, hsm, browser, proof)" ;;
   esac
 done

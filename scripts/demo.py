@@ -232,6 +232,7 @@ class Scenes:
         print("\nKept running until Ctrl-C (the expiry is undone):")
         print(f"  chain  {world.anvil.url}\n  site   {world.site.url}\n  nodes  {' '.join(world.nodes)}")
         print(f"  keys   {_shown(world.out / 'node-keys.toml')}")
+        print(f"  pages  {world.nodes[0]}/\n         sign in with the operator's key in {_shown(world.operator_key)}")
         print(f"Try  .venv/bin/filing-gate status {rpc}", flush=True)
         try:
             signal.pause()
@@ -273,8 +274,11 @@ def main() -> int:
             path.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
             good, took = sum(scene["ok"] for scene in scenes.played), time.monotonic() - began
             print(f"\n{good} of {len(scenes.played)} scenes as expected in {took:.0f} s; {_shown(path)}")
+            pages = f"{scenes.world.nodes[0]}/"
             if arguments.keep:
                 scenes.keep()
+            else:
+                print(f"The nodes' pages were at {pages} (make demo KEEP=1 keeps them up)")
             return 0 if scenes.ok else 1
     except (Stopped, AnvilNotRunningError, FilingGateError, RuntimeError) as error:
         print(f"demo: {error}", file=sys.stderr)

@@ -122,6 +122,8 @@ class World:
         self.nodes: list[str] = []
         #: The key that each operator gave to the issuer, by the node's address.
         self.keys: dict[str, str] = {}
+        #: A key of the first operator, to sign in to its pages with.
+        self.operator_key = out / "operator-key.txt"
         self._make_operators()
         self._deploy()
         self._start_nodes()
@@ -161,6 +163,10 @@ class World:
             self.nodes.append(f"http://127.0.0.1:{holder.getsockname()[1]}")
             issuer = self.cli("api-key", "new", "--config", str(config), "--name", "issuer", "--scope", "issuer")
             self.keys[self.nodes[-1]] = issuer["key"]
+            if index == 1:
+                own = self.cli("api-key", "new", "--config", str(config), "--name", "pages", "--scope", "operator")
+                self.operator_key.touch(mode=0o600)
+                self.operator_key.write_text(own["key"] + "\n", encoding="utf-8")
             log = self._stack.enter_context((self.directory(index) / "log.txt").open("wb"))
             command = [sys.executable, "-m", "oracle", "serve", "--config", str(config)]
             holder.close()

@@ -10,8 +10,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from oracle.audit.filing_picture import filing_picture, in_utc
 from oracle.audit.findings import FINDINGS
+from oracle.chain.filing_picture import filing_picture, in_utc
 
 __all__ = ["MOST_PICTURES", "report_html"]
 

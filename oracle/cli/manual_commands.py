@@ -1,4 +1,4 @@
-"""`filing-gate manual enter | confirm`: one person enters what the regulator published, another confirms it."""
+"""`filing-gate manual enter | confirm | sign`: one person enters what the regulator published, another confirms it."""
 
 from __future__ import annotations
 
@@ -121,26 +121,32 @@ def confirm(
 ) -> None:
     """Sign FILE as the second person, after you have seen the same yourself."""
     from oracle.signing.recovery import recover
-    from oracle.sources.manual import write_statement
-    from oracle.sources.manual_statement import parse_statement, who_signed
-    from oracle.sources.parse_error import ParseError
+    from oracle.sources.manual import confirm_statement
+    from oracle.sources.manual_statement import parse_statement
 
     settings, source = _manual_source(config, source_name)
     signer = _signer(keystore, password_file, source)
     entered = parse_statement(_read(file), name=file.name)
-    if entered.statement.source != source.name:
-        raise InputError(f"made for source {entered.statement.source}", where=str(file), remedy="give --source")
-    who_signed(entered, source.persons, recover, name=file.name)
-    if entered.confirmed is not None:
-        raise RefusedError("somebody has confirmed it already", where=str(file), remedy="nothing is left to do")
-    signed = _signed(entered.statement, "confirm", _now(), signer)
-    confirmed = entered.model_copy(update={"confirmed": signed})
-    try:
-        who_signed(confirmed, source.persons, recover, name=file.name)
-    except ParseError as error:
-        raise RefusedError(error.what, remedy=error.remedy) from None
-    path = write_statement(settings.path(source.folder), confirmed)
-    _say(as_json, path, confirmed, "the node counts it from now on")
+    act = _signed(entered.statement, "confirm", _now(), signer)
+    folder = settings.path(source.folder)
+    path = confirm_statement(file, act, source, recover, datetime.now(UTC), folder=folder)
+    _say(as_json, path, entered.model_copy(update={"confirmed": act}), "the node counts it from now on")
+
+
+@manual.command()
+@_keystore
+@_password
+@click.argument("file", type=_FILE)
+def sign(keystore: Path, password_file: Path | None, file: Path) -> None:
+    """Print your signature as the second person over FILE, to be handed in at the node's page for observations.
+
+    Needs no configuration: FILE is the statement as the page gives it. Look at what was published yourself first.
+    """
+    from oracle.sources.manual_statement import parse_statement
+
+    entered = parse_statement(_read(file), name=file.name)
+    signer = _key(keystore, password_file)
+    click.echo(_signed(entered.statement, "confirm", _now(), signer).model_dump_json(by_alias=True))
 
 
 def _manual_source(config: Path, name: str | None) -> tuple[NodeConfig, ManualSourceConfig]:
@@ -157,10 +163,9 @@ def _manual_source(config: Path, name: str | None) -> tuple[NodeConfig, ManualSo
     return settings, found[0]
 
 
-def _signer(keystore: Path, password_file: Path | None, source: ManualSourceConfig) -> KeySigner:
+def _key(keystore: Path, password_file: Path | None) -> KeySigner:
     from oracle.node.config import read_secret
     from oracle.signing.keys import load_keystore
-    from oracle.sources.manual_statement import person_of
 
     if password_file is not None:
         password = read_secret("--password-file", file=password_file)
@@ -168,7 +173,13 @@ def _signer(keystore: Path, password_file: Path | None, source: ManualSourceConf
         password = os.environ[_PASSWORD_ENV]
     else:
         password = click.prompt("Keystore password", hide_input=True, err=True)
-    signer = load_keystore(keystore, password)
+    return load_keystore(keystore, password)
+
+
+def _signer(keystore: Path, password_file: Path | None, source: ManualSourceConfig) -> KeySigner:
+    from oracle.sources.manual_statement import person_of
+
+    signer = _key(keystore, password_file)
     if person_of(signer.address, source.persons) is None:
         raise RefusedError(
             f"{signer.address} is not listed among the source's persons",

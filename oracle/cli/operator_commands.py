@@ -201,6 +201,7 @@ def serve(config: Path, workers: int, inherited: int | None) -> None:
 
     SIGTERM and SIGINT let requests in flight finish (`[http] shutdown_seconds`), stop the jobs and exit 0.
     """
+    from oracle.audit.bundle_check import verify_bundle
     from oracle.node.config import load_config
     from oracle.node.http_api import create_app
     from oracle.node.logs import configure_logs
@@ -225,7 +226,8 @@ def serve(config: Path, workers: int, inherited: int | None) -> None:
         progress(f"{settings.name} {node.address} serves http://{settings.http.host}:{port}")
         progress(f"for registry {settings.chain.registry} on chain {settings.chain.id}")
         with further_workers(config, bound, workers - 1), watching(node):
-            serve_until_stopped(create_app(node), bound, settings.http.shutdown_seconds)
+            app = create_app(node, lambda data: verify_bundle(data).as_json())
+            serve_until_stopped(app, bound, settings.http.shutdown_seconds)
     node.database.close()
 
 

@@ -16,8 +16,21 @@ from dataclasses import dataclass
 
 from oracle.node.config import HttpConfig
 from oracle.store.api_keys import ApiKey, ApiKeys, Scope
+from oracle.store.sessions import Session, Sessions
 
-__all__ = ["ACCESS", "KEY_SECONDS", "PUBLIC_TREES", "Access", "Caller", "UnauthenticatedError", "scopes_for"]
+__all__ = [
+    "ACCESS",
+    "KEY_SECONDS",
+    "PAGES",
+    "PUBLIC_TREES",
+    "Access",
+    "Caller",
+    "UnauthenticatedError",
+    "form_token",
+    "is_page",
+    "scopes_for",
+    "session_cookie",
+]
 
 #: How long a key that the database knew as good is believed without asking again.
 KEY_SECONDS = 1.0
@@ -50,13 +63,49 @@ ACCESS: Mapping[tuple[str, str], frozenset[Scope] | None] = {
     ("GET", "/v1/captures"): _READS,
 }
 
+#: The pages for people. No key is needed; how much each shows depends on who looks (oracle.node.pages.sight).
+PAGES = frozenset(
+    {
+        ("GET", "/"),
+        ("GET", "/language/{}"),
+        ("GET", "/static/{}"),
+        ("GET", "/filings.csv"),
+        ("GET", "/filings/{}"),
+        ("GET", "/evidence/{}"),
+        ("GET", "/evidence/{}/original"),
+        ("GET", "/check"),
+        ("GET", "/verify"),
+        ("POST", "/verify"),
+        ("GET", "/dossier"),
+        ("POST", "/dossier"),
+        ("POST", "/dossier/send"),
+        ("GET", "/operator"),
+        ("GET", "/operator/sign-in"),
+        ("POST", "/operator/sign-in"),
+        ("POST", "/operator/sign-out"),
+        ("GET", "/operator/observations"),
+        ("GET", "/operator/observations/{}"),
+        ("GET", "/operator/observations/{}/statement"),
+        ("POST", "/operator/observations/{}"),
+        ("GET", "/operator/suspensions"),
+        ("POST", "/operator/suspensions"),
+        ("POST", "/operator/suspensions/review"),
+        ("GET", "/operator/health"),
+        ("GET", "/operator/sessions"),
+        ("POST", "/operator/sessions"),
+    }
+)
+
 #: Everything below is there for everybody to read: the log proves nothing to an auditor who has to ask for it.
 PUBLIC_TREES = ("/log/", "/v1/log/")
 
-_COMPILED = [
-    (method, re.compile("[^/]+".join(re.escape(part) for part in path.split("{}"))), scopes)
-    for (method, path), scopes in ACCESS.items()
-]
+
+def _shape(path: str) -> re.Pattern[str]:
+    return re.compile("[^/]+".join(re.escape(part) for part in path.split("{}")))
+
+
+_COMPILED = [(method, _shape(path), scopes) for (method, path), scopes in ACCESS.items()]
+_PAGES = [(method, _shape(path)) for method, path in PAGES]
 _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([!-~]{1,200})")
 
 
@@ -70,6 +119,9 @@ class Caller:
 
     key: ApiKey | None
     scopes: frozenset[Scope]
+    #: Set only for somebody signed in to the pages; every form of the session carries `form_token`.
+    session: Session | None = None
+    form_token: str = ""
 
     @property
     def key_id(self) -> str | None:
@@ -80,7 +132,7 @@ class Caller:
 def scopes_for(method: str, path: str) -> frozenset[Scope] | None:
     """The scopes of which a caller needs one; None: no key is needed. HEAD is as GET."""
     method = "GET" if method == "HEAD" else method
-    if method == "GET" and path.startswith(PUBLIC_TREES):
+    if (method == "GET" and path.startswith(PUBLIC_TREES)) or is_page(method, path):
         return None
     for known, shape, scopes in _COMPILED:
         if known == method and shape.fullmatch(path):
@@ -88,12 +140,21 @@ def scopes_for(method: str, path: str) -> frozenset[Scope] | None:
     return frozenset({Scope.OPERATOR})
 
 
+def is_page(method: str, path: str) -> bool:
+    """Whether this is a page for people. HEAD is as GET."""
+    method = "GET" if method == "HEAD" else method
+    return any(known == method and shape.fullmatch(path) for known, shape in _PAGES)
+
+
 class Access:
     """Tells who calls, and whether that is enough."""
 
-    def __init__(self, config: HttpConfig, keys: ApiKeys, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, config: HttpConfig, keys: ApiKeys, sessions: Sessions, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._config = config
         self._keys = keys
+        self._sessions = sessions
         self._clock = clock
         # By a hash keyed anew in each process: the keys themselves do not stay in memory.
         self._salt = secrets.token_bytes(32)
@@ -136,3 +197,26 @@ class Access:
         if len(self._good) > _MOST_KEYS:
             self._good.popitem(last=False)
         return caller
+
+    def visitor(self, authorization: str | None, cookies: Mapping[str, str]) -> Caller:
+        """Who looks at a page: who is signed in, else as `caller`; nobody known is a stranger without any scope."""
+        token = cookies.get(session_cookie(self._config))
+        if authorization is None and token is not None:
+            session = self._sessions.find(token, int(time.time()))
+            if session is not None and session.key is not None:
+                return Caller(session.key, session.key.scopes, session, form_token(token))
+            if session is not None and self._config.auth == "none":
+                return Caller(None, frozenset(Scope), session, form_token(token))
+        if authorization is None and self._config.auth != "none":
+            return Caller(None, frozenset())
+        return self.caller(authorization)
+
+
+def session_cookie(config: HttpConfig) -> str:
+    """The name of the cookie of a session. With TLS it is one that no other host and no plain HTTP can set."""
+    return "__Host-session" if config.behind_tls else "session"
+
+
+def form_token(token: str) -> str:
+    """What the forms of a session carry, made from its token: neither another site nor another session can know it."""
+    return hashlib.sha256(b"filing-gate form: " + token.encode("utf-8")).hexdigest()

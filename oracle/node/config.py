@@ -98,6 +98,8 @@ class LimitsConfig(Frozen):
     auditor: _PerMinute = 600
     operator: _PerMinute = 3000
     anonymous: _PerMinute = 300
+    #: Tries to sign in to the pages, one count an address.
+    sign_in: _PerMinute = 10
 
 
 class HttpConfig(Frozen):
@@ -121,6 +123,8 @@ class HttpConfig(Frozen):
     trusted_proxies: list[Text] = Field(default=[], max_length=100)
     #: Whether callers come by TLS only, through a proxy that ends it: sends Strict-Transport-Security.
     behind_tls: bool = False
+    #: How long somebody who signed in to the pages stays so, in minutes.
+    session_minutes: int = Field(default=60, ge=1, le=720)
     #: Origins of pages whose scripts may call the API, e.g. "https://issuer.example"; none: no page may.
     cors_origins: list[Text] = Field(default=[], max_length=100)
     limits: LimitsConfig = LimitsConfig()

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+from pydantic import ValidationError
+
 from oracle.chain.durable_sender import DurableSender, NotMinedYetError, Standing
 from oracle.chain.events import Event
 from oracle.chain.filing_history import block_time, filing_events, latest_block, since_newest_approval
@@ -24,9 +26,9 @@ from oracle.chain.sender import Sender
 from oracle.chain.snapshot import Snapshot
 from oracle.domain.approval import OnChainStatus, OperatorSignature, Suspension
 from oracle.domain.canonical import canonical_bytes
-from oracle.domain.dossier import Dossier
+from oracle.domain.dossier import Dossier, problems_of
 from oracle.domain.filing import FilingQuery
-from oracle.domain.filing_statement import SignedStatement, statement_message
+from oracle.domain.filing_statement import FilingStatement, SignedStatement, statement_message
 from oracle.domain.life_record import Folded, RecordedEvent, RecordKind, fold, recorded_reports
 from oracle.domain.lifecycle import LifeCycle, PublishedStatus
 from oracle.domain.names import filing_id, fold_number, parse_number
@@ -41,7 +43,7 @@ from oracle.rules.case import SHANGHAI, Case
 from oracle.rules.filing import CLOCK_SKEW_SECONDS
 from oracle.rules.life_events import seen_events
 from oracle.rules.table import applied
-from oracle.signing.content import sign_document
+from oracle.signing.content import sign_document, sign_text
 from oracle.signing.eip712 import Domain, suspension_digest
 from oracle.signing.keys import Signer
 from oracle.signing.personal_message import message_digest
@@ -450,6 +452,28 @@ class Duties:
             problem = "; ".join(report.problems) or None
         view = self.view(number, now)
         return Taken(new, done, {**view, "new": new, "done": done, "problem": problem})
+
+    def own_statement(self, raw_number: str, what: str, event_on: date, at: int) -> SignedStatement:
+        """A major risk of a filing declared by this node's own key, to be given to `take`. InputError names a field."""
+        fields = {
+            "act": "DECLARE",
+            "kind": "MAJOR_RISK",
+            "number": parse_number(raw_number, self._config.policy.number_pattern),
+            "chainId": self._config.chain.id,
+            "registry": self._config.chain.registry,
+            "eventOn": event_on.isoformat(),
+            "what": what,
+            "at": datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds"),
+        }
+        try:
+            statement = FilingStatement.model_validate_json(canonical_bytes(fields))
+        except ValidationError as error:
+            rows = problems_of(error)
+            raise InputError(
+                rows[0]["problem"], where=rows[0]["field"], remedy="correct the field", details=rows
+            ) from None
+        signature = "0x" + sign_text(self._signer, statement_message(statement)).hex()
+        return SignedStatement(statement=statement, by=self._signer.address, signature=signature)
 
     def _check_signer(self, number: str, signed: SignedStatement) -> None:
         statement, config = signed.statement, self._config

@@ -10,17 +10,19 @@ import ipaddress
 import re
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from oracle.errors import FilingGateError
-from oracle.node.access import Access, UnauthenticatedError
+from oracle.node.access import Access, UnauthenticatedError, is_page
 from oracle.node.config import HttpConfig
 from oracle.node.limits import Allowance, Limits, client_address
-from oracle.node.problems import Result, of_error, problem, respond
+from oracle.node.problems import Result, of_error, problem
 from oracle.store.api_keys import KEY_MARK
 
 __all__ = ["MAX_HEADER_BYTES", "MAX_TARGET_BYTES", "Doorway", "Gate", "sane_token"]
@@ -74,7 +76,8 @@ class Doorway:
                 headers["X-Request-Id"] = request_id
                 headers.setdefault("Cache-Control", "no-store")
                 for name, value in self._headers.items():
-                    headers[name] = value
+                    # A page has a policy of its own.
+                    headers.setdefault(name, value)
             elif head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
@@ -83,10 +86,13 @@ class Doorway:
 
 
 class Gate:
-    """Lets through who may call and has not called too often; everybody else gets a problem document."""
+    """Lets through who may call and has not called too often; everybody else gets the answer that `refuse` makes."""
 
-    def __init__(self, app: ASGIApp, config: HttpConfig, access: Access) -> None:
+    def __init__(
+        self, app: ASGIApp, config: HttpConfig, access: Access, refuse: Callable[[Request, Result], Response]
+    ) -> None:
         self._app = app
+        self._refuse = refuse
         self._config = config
         self._access = access
         self._limits = Limits(config)
@@ -113,7 +119,7 @@ class Gate:
         if refusal is None:
             await self._app(scope, receive, answer)
         else:
-            await respond(refusal, scope["state"]["request_id"])(scope, receive, answer)
+            await self._refuse(Request(scope), refusal)(scope, receive, answer)
 
     def _out_of_bounds(self, scope: Scope, headers: Headers) -> Result | None:
         target = (scope.get("raw_path") or scope["path"].encode()) + b"?" + scope["query_string"]
@@ -138,17 +144,23 @@ class Gate:
         address = client_address(peer, headers.get("x-forwarded-for"), self._config.trusted_proxies)
         needed = self._access.needed(method, path)
         refusal = None
-        if needed is None:
+        page = is_page(method, path)
+        if needed is None and not page:
             allowance = self._limits.of_stranger(address, time.monotonic())
         else:
             try:
-                authorization = headers.get("authorization")
-                caller = self._access.known(authorization)
-                if caller is None:
-                    caller = await run_in_threadpool(self._access.caller, authorization)
+                key = headers.get("authorization")
+                if page:
+                    caller = await run_in_threadpool(self._access.visitor, key, Request(scope).cookies)
+                else:
+                    caller = self._access.known(key) or await run_in_threadpool(self._access.caller, key)
                 scope["state"]["caller"] = caller
-                allowance = self._limits.of_caller(caller, address, time.monotonic())
-                if not caller.scopes & needed:
+                allowance = (
+                    self._limits.of_caller(caller, address, time.monotonic())
+                    if caller.scopes
+                    else self._limits.of_stranger(address, time.monotonic())
+                )
+                if needed is not None and not caller.scopes & needed:
                     refusal = problem(403, "forbidden", f"this call needs a key of scope {_listed(needed)}")
             except UnauthenticatedError as error:
                 allowance = self._limits.of_stranger(address, time.monotonic())

@@ -22,7 +22,7 @@ from oracle.node.service import Node
 from oracle.node.stored_calls import StoredCalls
 from oracle.store.lists import Lists
 
-__all__ = ["filings"]
+__all__ = ["filings", "stated"]
 
 _USUAL = 50
 
@@ -88,16 +88,7 @@ def filings(node: Node, calls: StoredCalls) -> APIRouter:
     async def events(request: Request, number: Number) -> Response:
         body = await calls.body(request, MAX_STATEMENT_BYTES)
 
-        def work(_: int) -> Result:
-            try:
-                taken = node.duties.take(number, parsed(SignedStatement, body), int(time.time()))
-            except ForbiddenError:
-                raise
-            except RefusedError as error:
-                return problem(409, "refused", str(error), operator=node.address)
-            return Result((201 if taken.new else 200) if taken.done else 202, _with_cursor(taken.view))
-
-        return await calls.run(request, body, work)
+        return await calls.run(request, body, lambda _: stated(node, number, body))
 
     @router.get(
         "/v1/filings/{number}/duties",
@@ -115,6 +106,17 @@ def filings(node: Node, calls: StoredCalls) -> APIRouter:
         return await calls.run(request, b"", work)
 
     return router
+
+
+def stated(node: Node, number: str, body: bytes) -> Result:
+    """Take a signed statement: what `POST /v1/filings/{number}/events` does."""
+    try:
+        taken = node.duties.take(number, parsed(SignedStatement, body), int(time.time()))
+    except ForbiddenError:
+        raise
+    except RefusedError as error:
+        return problem(409, "refused", str(error), operator=node.address)
+    return Result((201 if taken.new else 200) if taken.done else 202, _with_cursor(taken.view))
 
 
 def _with_cursor(view: dict[str, Any]) -> dict[str, Any]:

@@ -26,13 +26,17 @@ from oracle.node.log_api import log_router
 from oracle.node.metrics import Metrics
 from oracle.node.metrics_api import Measured, metrics_router
 from oracle.node.openapi import described
-from oracle.node.problems import Result, of_error, problem, respond
+from oracle.node.pages.errors import PageError, answer, refused_page
+from oracle.node.pages.routes import page_routers
+from oracle.node.pages.verify_page import Verify
+from oracle.node.problems import of_error, problem
 from oracle.node.proposals_api import proposals
 from oracle.node.records_api import records
 from oracle.node.service import Node
 from oracle.node.status_api import status
 from oracle.node.stored_calls import StoredCalls
 from oracle.store.api_keys import ApiKeys
+from oracle.store.sessions import Sessions
 
 __all__ = ["NodeApp", "create_app"]
 
@@ -48,7 +52,7 @@ class NodeApp(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """The stack of Starlette with the entrance around it, so that an answer to a fault passes it too."""
-        app: ASGIApp = Gate(super().build_middleware_stack(), self._http, self._access)
+        app: ASGIApp = Gate(super().build_middleware_stack(), self._http, self._access, answer)
         if self._http.cors_origins:
             app = CORSMiddleware(
                 app,
@@ -66,9 +70,11 @@ class NodeApp(FastAPI):
         return self.openapi_schema
 
 
-def create_app(node: Node) -> NodeApp:
-    """The ASGI application of one node."""
-    app = NodeApp(node.config.http, Access(node.config.http, ApiKeys(node.database.engine)), node.metrics)
+def create_app(node: Node, verify: Verify | None = None) -> NodeApp:
+    """The ASGI application of one node. `verify` checks the bundles that its pages are given: the auditor's code, which
+    no operator's code imports."""
+    engine = node.database.engine
+    app = NodeApp(node.config.http, Access(node.config.http, ApiKeys(engine), Sessions(engine)), node.metrics)
     calls = StoredCalls(node)
     app.include_router(proposals(node, calls))
     app.include_router(filings(node, calls))
@@ -76,9 +82,9 @@ def create_app(node: Node) -> NodeApp:
     app.include_router(status(node))
     app.include_router(log_router(node.log))
     app.include_router(metrics_router(node.metrics))
-
-    def answer(request: Request, result: Result) -> Response:
-        return respond(result, request.state.request_id)
+    for router in page_routers(node, calls, verify):
+        app.include_router(router)
+    app.add_exception_handler(PageError, refused_page)
 
     @app.exception_handler(FilingGateError)
     async def _refuse(request: Request, error: FilingGateError) -> Response:

@@ -62,6 +62,10 @@ class Limits:
         """Count one call without a good key, by where it comes from."""
         return self._count(f"stranger {_network(address)}", "anonymous", self._rates["anonymous"], now)
 
+    def of_sign_in(self, address: str, now: float) -> Allowance | None:
+        """Count one try to sign in to the pages, by where it comes from."""
+        return self._count(f"sign-in {_network(address)}", "sign_in", self._rates["sign_in"], now)
+
     def _count(self, owner: str, name: str, quota: int, now: float) -> Allowance | None:
         if quota == 0:
             return None

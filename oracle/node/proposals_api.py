@@ -22,7 +22,7 @@ from oracle.node.service import Answer, Node
 from oracle.node.stored_calls import StoredCalls
 from oracle.store.database import format_time
 
-__all__ = ["parsed", "proposals"]
+__all__ = ["handed_in", "parsed", "proposals"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -35,6 +35,13 @@ def parsed(model: type[Model], body: bytes) -> Model:
     except ValidationError as error:
         rows = problems_of(error)
         raise InputError(f"{rows[0]['field']}: {rows[0]['problem']}", where="body", details=rows) from None
+
+
+def handed_in(node: Node, request_id: int, body: bytes) -> Result:
+    """Keep a dossier: what `POST /v1/dossiers` does."""
+    dossier = parse_dossier(body, what="body")
+    new = node.database.add_dossier(request_id, dossier)
+    return Result(201 if new else 200, {"dossierHash": "0x" + dossier.dossier_hash().hex(), "new": new})
 
 
 def answered(node: Node, answer: Answer) -> Result:
@@ -94,10 +101,9 @@ def proposals(node: Node, calls: StoredCalls) -> APIRouter:
         body = await calls.body(request)
 
         def work(request_id: int) -> Result:
-            dossier = parse_dossier(body, what="body")
-            new = node.database.add_dossier(request_id, dossier)
+            result = handed_in(node, request_id, body)
             desk.follow()
-            return Result(201 if new else 200, {"dossierHash": "0x" + dossier.dossier_hash().hex(), "new": new})
+            return result
 
         return await calls.run(request, body, work)
 

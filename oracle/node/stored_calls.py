@@ -21,7 +21,7 @@ from oracle.node.service import Node
 from oracle.store.database import format_time
 from oracle.store.idempotency import IdempotencyKeys
 
-__all__ = ["StoredCalls", "Work"]
+__all__ = ["StoredCalls", "Work", "whole_body"]
 
 #: Does what a call asks for; given the number under which the request is stored.
 Work = Callable[[int], Result]
@@ -40,24 +40,7 @@ class StoredCalls:
         if media != "application/json":
             # What a page of another site may send without being asked is never this type.
             raise LimitError(415, "media-type", "the body is not application/json", remedy="name it in Content-Type")
-        seconds = self._node.config.http.body_seconds
-        data = bytearray()
-        try:
-            async with asyncio.timeout(seconds):
-                async for chunk in request.stream():
-                    data += chunk
-                    if len(data) > limit:
-                        raise LimitError(
-                            413,
-                            "too-large",
-                            f"the body is larger than {limit} bytes",
-                            remedy="documents enter by their hash",
-                        )
-        except TimeoutError:
-            raise LimitError(
-                408, "too-slow", f"the body did not arrive within {seconds:g} s", remedy="send it again", closes=True
-            ) from None
-        return bytes(data)
+        return await whole_body(request, limit, self._node.config.http.body_seconds)
 
     async def run(self, request: Request, body: bytes, work: Work) -> Response:
         """Store the request, do the work, store the answer; or repeat the answer of the same Idempotency-Key."""
@@ -104,11 +87,44 @@ class StoredCalls:
             result = problem(422, "key-reused", "this Idempotency-Key stands for another request")
         return self._answered(number, name, lambda _: result)
 
+    def kept(self, request: Request, path: str, body: bytes, work: Work) -> Result:
+        """The same for what a page does in place of the call `POST path`: the request is stored as that call's."""
+        caller: Caller = request.state.caller
+        number = self._node.database.add_request(
+            format_time(datetime.now(UTC)), "POST", path, body, name=request.state.request_id, api_key=caller.key_id
+        )
+        return self._worked(number, request.state.request_id, work)[0]
+
     def _answered(self, number: int, name: str, work: Work) -> Response:
+        result, data = self._worked(number, name, work)
+        return Response(data, result.status, headers=dict(result.headers), media_type=result.media)
+
+    def _worked(self, number: int, name: str, work: Work) -> tuple[Result, bytes]:
         try:
             result = work(number)
         except FilingGateError as error:
             result = of_error(error)
         data = result.data(name)
         self._node.database.add_answer(number, format_time(datetime.now(UTC)), result.status, data)
-        return Response(data, result.status, headers=dict(result.headers), media_type=result.media)
+        return result, data
+
+
+async def whole_body(request: Request, limit: int, seconds: float) -> bytes:
+    """The body, cut off at the limit while it streams. LimitError if it is larger, or takes longer."""
+    data = bytearray()
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.stream():
+                data += chunk
+                if len(data) > limit:
+                    raise LimitError(
+                        413,
+                        "too-large",
+                        f"the body is larger than {limit} bytes",
+                        remedy="documents enter by their hash",
+                    )
+    except TimeoutError:
+        raise LimitError(
+            408, "too-slow", f"the body did not arrive within {seconds:g} s", remedy="send it again", closes=True
+        ) from None
+    return bytes(data)

@@ -35,6 +35,7 @@ from oracle.proof.kept_actions import (
     collected_faults,
     collection_faults,
     idempotency_faults,
+    session_faults,
 )
 from oracle.proof.row_values import Unfit, json_of, signer_fault, value_of
 from oracle.signing.eip712 import Domain, approval_digest, suspension_digest, update_digest
@@ -63,7 +64,7 @@ DATABASE_FINDINGS: dict[str, str] = {
     "CLAIM": "a claim of the signature guard is not its proposal's, two were live at once, or a signature has none",
     "TRANSACTION": "a transaction of the relay is not what its signed bytes say, or not the sender's",
     "COLLECTED": "a proposal that was collected for, or another operator's signature over it, does not hold",
-    "KEY": "an API key is of a form that no node writes, or an idempotency key stands for another request",
+    "KEY": "an API key or session is of a form that no node writes, or an idempotency key stands for another request",
     "EVIDENCE": "the evidence store, or what was parsed from it, does not hold (see `evidence verify`)",
 }
 
@@ -79,6 +80,7 @@ _REFERENCES = (
     ("request_origins", "api_key", "api_keys", "id", "request_id"),
     ("idempotency_keys", "request_id", "requests", "id", "name"),
     ("idempotency_keys", "owner", "api_keys", "id", "name"),
+    ("page_sessions", "api_key", "api_keys", "id", "id"),
     ("transaction_attempts", "transaction_id", "transactions", "id", "hash"),
     ("collected_signatures", "digest", "collections", "digest", "operator"),
 )
@@ -587,6 +589,7 @@ class _Proof:
         self._each("collections", "digest", "COLLECTED", collection)
         self._each("collected_signatures", "operator", "COLLECTED", told("COLLECTED", collected_faults))
         self._each("api_keys", "id", "KEY", told("KEY", api_key_faults))
+        self._each("page_sessions", "id", "KEY", told("KEY", session_faults))
 
         def idempotency(row: Mapping[str, Any]) -> Iterator[str]:
             return idempotency_faults(row, self.rows.one("requests", row["request_id"]))

@@ -16,7 +16,15 @@ from oracle.domain.canonical import canonical_bytes
 from oracle.proof.row_values import Unfit, json_of, signer_fault, value_of
 from oracle.signing.eip712 import Domain, approval_digest, update_digest
 
-__all__ = ["Claims", "Sent", "api_key_faults", "collected_faults", "collection_faults", "idempotency_faults"]
+__all__ = [
+    "Claims",
+    "Sent",
+    "api_key_faults",
+    "collected_faults",
+    "collection_faults",
+    "idempotency_faults",
+    "session_faults",
+]
 
 Row = Mapping[str, Any]
 
@@ -152,6 +160,14 @@ def api_key_faults(row: Row) -> Iterator[str]:
     for name in ("expires_at", "revoked_at"):
         if row[name] is not None and value_of(row, name, int) < made:
             yield f"{name} lies before created_at"
+
+
+def session_faults(row: Row) -> Iterator[str]:
+    """What is wrong with the row of a session of the pages; its secret is not there to be tried."""
+    if not _KEY_ID.fullmatch(value_of(row, "id", str)) or not _SHA256.fullmatch(value_of(row, "hash", str)):
+        yield "its id or hash is of a form that no node writes"
+    if value_of(row, "expires_at", int) <= value_of(row, "created_at", int):
+        yield "it ends before it begins"
 
 
 def idempotency_faults(row: Row, request: Row | None) -> Iterator[str]:

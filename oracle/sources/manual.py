@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -17,7 +18,7 @@ from pydantic import Field, model_validator
 
 from oracle.domain.fields import Frozen, Text
 from oracle.domain.filing import FilingQuery, Observation, ObservationKind
-from oracle.errors import FilingGateError, InputError, UnreachableError
+from oracle.errors import FilingGateError, InputError, RefusedError, UnreachableError
 from oracle.evidence.store import EvidenceStore
 from oracle.sources.detached_signature import Recover
 from oracle.sources.document import read_file
@@ -25,6 +26,7 @@ from oracle.sources.manual_statement import (
     MAX_STATEMENT_BYTES,
     ManualFile,
     Person,
+    SignedAct,
     parse_statement,
     stated_by,
     who_signed,
@@ -33,7 +35,16 @@ from oracle.sources.parse_error import ParseError
 from oracle.sources.sightings import CLOCK_SKEW, failure
 from oracle.sources.stated_filing import Stated, concerns
 
-__all__ = ["PARSER_VERSION", "ManualConfig", "ManualSource", "statement_path", "write_statement"]
+__all__ = [
+    "PARSER_VERSION",
+    "Kept",
+    "ManualConfig",
+    "ManualSource",
+    "confirm_statement",
+    "kept_statements",
+    "statement_path",
+    "write_statement",
+]
 
 PARSER_VERSION = "manual/1"
 _MAX_FILES = 1000
@@ -73,6 +84,78 @@ def write_statement(folder: Path, file: ManualFile) -> Path:
         os.fsync(out.fileno())
     os.replace(temporary, path)
     return path
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A file of the folder: its bytes and what they say, who entered and who confirmed it (None: nobody yet).
+
+    One that does not hold has a `fault` and nothing else: it stops the source until somebody has looked.
+    """
+
+    path: Path
+    data: bytes = b""
+    file: ManualFile | None = None
+    entered: str | None = None
+    confirmed: str | None = None
+    fault: str | None = None
+
+
+def _paths(folder: Path) -> list[Path]:
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.suffix == ".json")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise ParseError(f"the folder cannot be read: {error.strerror}", remedy="check its permissions") from None
+    if len(paths) > _MAX_FILES:
+        raise ParseError(f"the folder holds more than {_MAX_FILES} files", remedy="move old ones away")
+    return paths
+
+
+def _read(path: Path, config: ManualConfig, recover: Recover) -> tuple[Kept, ManualFile]:
+    data = read_file(path, MAX_STATEMENT_BYTES, name=path.name)
+    file = parse_statement(data, name=path.name)
+    stated_by(file.statement, name=path.name)
+    if file.statement.source != config.name:
+        raise ParseError(
+            f"{path.name}: made for source {file.statement.source}, not {config.name}",
+            remedy="move it to that source's folder, or give --source",
+        )
+    entered, confirmed = who_signed(file, config.persons, recover, name=path.name)
+    return Kept(path, data, file, entered, confirmed), file
+
+
+def kept_statements(folder: Path, config: ManualConfig, recover: Recover) -> list[Kept]:
+    """Every file of the folder, those that do not hold too. ParseError if the folder can't be read."""
+    found = []
+    for path in _paths(folder):
+        try:
+            found.append(_read(path, config, recover)[0])
+        except UnreachableError as error:
+            found.append(Kept(path, fault=str(error)))
+    return found
+
+
+def confirm_statement(
+    path: Path, act: SignedAct, config: ManualConfig, recover: Recover, now: datetime, *, folder: Path
+) -> Path:
+    """Put a second listed person's signature beside the first, into the source's folder; returns where the file stands.
+
+    RefusedError for a signature that does not count or a statement that is confirmed already: nothing is changed then.
+    ParseError if the file itself does not hold.
+    """
+    kept, file = _read(path, config, recover)
+    if kept.confirmed is not None:
+        raise RefusedError("somebody has confirmed it already", where=path.name, remedy="nothing is left to do")
+    if datetime.fromisoformat(act.at) > now + CLOCK_SKEW:
+        raise RefusedError("the signature states a time to come", where="at", remedy="check the clocks, and sign anew")
+    confirmed = file.model_copy(update={"confirmed": act})
+    try:
+        who_signed(confirmed, config.persons, recover, name=path.name)
+    except ParseError as error:
+        raise RefusedError(error.what, remedy=error.remedy) from None
+    return write_statement(folder, confirmed)
 
 
 class ManualSource:
@@ -116,34 +199,17 @@ class ManualSource:
 
     def _statements(self, query: FilingQuery, now: datetime) -> tuple[list[Observation], int]:
         found, waiting = [], 0
-        for path in self._paths():
-            data = read_file(path, MAX_STATEMENT_BYTES, name=path.name)
-            file = parse_statement(data, name=path.name)
+        for path in _paths(self._folder):
+            kept, file = _read(path, self._config, self._recover)
             stated = stated_by(file.statement, name=path.name)
-            if file.statement.source != self.name:
-                raise ParseError(
-                    f"{path.name}: made for source {file.statement.source}, not {self.name}",
-                    remedy="move it to that source's folder",
-                )
-            entered, confirmed = who_signed(file, self._config.persons, self._recover, name=path.name)
             if not concerns(stated, query):
                 continue
-            if confirmed is None:
+            if kept.confirmed is None:
                 waiting += 1
                 continue
-            found.append(self._seen(file, stated, data, f"entered by {entered}, confirmed by {confirmed}", now, path))
+            title = f"entered by {kept.entered}, confirmed by {kept.confirmed}"
+            found.append(self._seen(file, stated, kept.data, title, now, path))
         return found, waiting
-
-    def _paths(self) -> list[Path]:
-        try:
-            paths = sorted(path for path in self._folder.iterdir() if path.suffix == ".json")
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise ParseError(f"the folder cannot be read: {error.strerror}", remedy="check its permissions") from None
-        if len(paths) > _MAX_FILES:
-            raise ParseError(f"the folder holds more than {_MAX_FILES} files", remedy="move old ones away")
-        return paths
 
     def _seen(
         self, file: ManualFile, stated: Stated, data: bytes, title: str, now: datetime, path: Path

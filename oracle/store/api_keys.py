@@ -9,17 +9,17 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, RowMapping, select
 
 from oracle.errors import InputError
 from oracle.store import tables
 
-__all__ = ["KEY_MARK", "ApiKey", "ApiKeys", "Scope"]
+__all__ = ["KEY_MARK", "ApiKey", "ApiKeys", "Scope", "api_key_of"]
 
 #: How every key begins, so that a leaked one is recognised wherever it turns up.
 KEY_MARK = "fgk_"
@@ -102,18 +102,18 @@ class ApiKeys:
             return None
         table = tables.api_keys
         with self._engine.connect() as connection:
-            row = connection.execute(select(table).where(table.c.id == shape[1])).one_or_none()
-        if row is None or not hmac.compare_digest(str(row.hash), _hash(key)):
+            row = connection.execute(select(table).where(table.c.id == shape[1])).mappings().one_or_none()
+        if row is None or not hmac.compare_digest(str(row["hash"]), _hash(key)):
             return None
-        found = _api_key(row)
+        found = api_key_of(row)
         return found if found.good(now) else None
 
     def all(self) -> list[ApiKey]:
         """Every key ever made, oldest first."""
         table = tables.api_keys
         with self._engine.connect() as connection:
-            rows = connection.execute(select(table).order_by(table.c.created_at, table.c.id)).all()
-        return [_api_key(row) for row in rows]
+            rows = connection.execute(select(table).order_by(table.c.created_at, table.c.id)).mappings().all()
+        return [api_key_of(row) for row in rows]
 
     def revoke(self, number: str, now: int) -> bool:
         """End a key for ever; False if it was revoked before. InputError if there is none with this id."""
@@ -128,6 +128,7 @@ class ApiKeys:
         return False
 
 
-def _api_key(row: Any) -> ApiKey:
-    scopes = frozenset(Scope(item) for item in row.scopes.split())
-    return ApiKey(row.id, row.name, scopes, row.created_at, row.expires_at, row.revoked_at)
+def api_key_of(row: Mapping[str, Any] | RowMapping) -> ApiKey:
+    """What a row of the table says of a key."""
+    scopes = frozenset(Scope(item) for item in row["scopes"].split())
+    return ApiKey(row["id"], row["name"], scopes, row["created_at"], row["expires_at"], row["revoked_at"])

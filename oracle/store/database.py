@@ -213,7 +213,8 @@ class Database:
         if missing:
             table = tables.dossiers
             with self._engine.connect() as connection:
-                rows = connection.execute(select(table.c.hash, table.c.canonical).where(table.c.hash.in_(missing))).all()
+                query = select(table.c.hash, table.c.canonical).where(table.c.hash.in_(missing))
+                rows = connection.execute(query).all()
             found |= {name: self._checked(name, canonical) for name, canonical in rows}
         return found
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Engine, select, union
 
 from oracle.store import tables
 
-__all__ = ["ListedDecision", "Lists"]
+__all__ = ["DecidedCase", "ListedDecision", "Lists"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,16 @@ class ListedDecision:
     dossier_hash: str
     decided_at: int
     approved: bool
+
+
+@dataclass(frozen=True)
+class DecidedCase:
+    """A decision and its `outcome`: keys approved, verdicts, failed, differences."""
+
+    id: int
+    kind: str
+    decided_at: int
+    outcome: dict[str, Any]
 
 
 class Lists:
@@ -63,3 +74,28 @@ class Lists:
             )
             for row in rows
         ]
+
+    def decision(self, number: int) -> DecidedCase | None:
+        """One decision with its outcome; None if there is none of this number."""
+        table = tables.decisions
+        with self._engine.connect() as connection:
+            row = connection.execute(select(table).where(table.c.id == number)).one_or_none()
+        if row is None:
+            return None
+        return DecidedCase(row.id, row.kind, row.decided_at, json.loads(row.outcome))
+
+    def signed_at(self, number: int) -> str | None:
+        """When this node signed for a decision (RFC 3339); None if it did not."""
+        table = tables.signatures
+        with self._engine.connect() as connection:
+            return connection.execute(select(table.c.signed_at).where(table.c.decision_id == number)).scalar()
+
+    def received_at(self, dossier_hash: str) -> str | None:
+        """When a dossier was handed in (RFC 3339)."""
+        query = (
+            select(tables.requests.c.received_at)
+            .join(tables.dossiers, tables.dossiers.c.request_id == tables.requests.c.id)
+            .where(tables.dossiers.c.hash == dossier_hash)
+        )
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar()

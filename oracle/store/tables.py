@@ -1,7 +1,7 @@
 """The tables. Rows are only ever added; an answer is a row of its own, so what was received is kept in any case.
 
-Three hold working state and are changed in place: `watched_filings`, `watch_actions`, `watch_replicas`. They prove
-nothing.
+Four hold working state and are changed in place: `watched_filings`, `watch_actions`, `watch_replicas`, `page_sessions`.
+They prove nothing.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ __all__ = [
     "meta",
     "metadata",
     "observations",
+    "page_sessions",
     "request_origins",
     "requests",
     "signatures",
@@ -263,6 +264,19 @@ api_keys = Table(
     Column("created_at", Long, nullable=False),
     Column("expires_at", Long),
     Column("revoked_at", Long),
+)
+
+#: Who is signed in to the pages (`sessions`). A row is removed when its session ends.
+page_sessions = Table(
+    "page_sessions",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("hash", String(64), nullable=False),
+    # None where callers need no key.
+    Column("api_key", ForeignKey("api_keys.id")),
+    Column("created_at", Long, nullable=False),
+    Column("expires_at", Long, nullable=False),
+    Index("page_sessions_by_end", "expires_at"),
 )
 
 request_origins = Table(

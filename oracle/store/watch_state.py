@@ -199,6 +199,18 @@ class WatchState:
             names = list(connection.execute(select(_REPLICAS.c.name).where(*silent)).scalars())
         return [name for name in names if self._execute(_REPLICAS.delete().where(_REPLICAS.c.name == name, *silent))]
 
+    def replicas(self) -> list[tuple[str, int]]:
+        """Every replica that has not ended in good order, and when it was last heard of."""
+        with self._engine.connect() as connection:
+            query = select(_REPLICAS.c.name, _REPLICAS.c.beat_at).order_by(_REPLICAS.c.name)
+            return [(str(name), int(beat_at)) for name, beat_at in connection.execute(query).all()]
+
+    def failing(self) -> list[Action]:
+        """The actions whose newest try failed, by key."""
+        with self._engine.connect() as connection:
+            query = select(_ACTIONS).where(_ACTIONS.c.failures > 0).order_by(_ACTIONS.c.key)
+            return [Action(**row) for row in connection.execute(query).mappings()]
+
     def _execute(self, statement: Any) -> bool:
         with self._engine.begin() as connection:
             return bool(connection.execute(statement).rowcount)

@@ -16,10 +16,10 @@ from defusedxml import ElementTree
 
 import oracle.audit
 from oracle.audit.chain_audit import audit_chain
-from oracle.audit.filing_picture import filing_picture
 from oracle.audit.findings import FINDINGS
 from oracle.audit.report_html import report_html
 from oracle.audit.statement import load_signing_key, load_verify_key, signed_statement, verified_statement
+from oracle.chain.filing_picture import filing_picture
 from oracle.errors import InputError
 from tests.chain.small_world import World
 

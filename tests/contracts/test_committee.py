@@ -491,7 +491,7 @@ def test_removed_while_retained__counts_no_longer(council: Council, five: list[L
     assert_refused(council.gate.refusal(council.approve_by(*five[:3])), "NotAnOperator", old)
 
 
-@pytest.mark.parametrize("seat", [0, 2])
+@pytest.mark.parametrize("seat", (0, 2))
 def test_successor_removed__ends_the_retention_of_all_before_it(
     council: Council, five: list[LocalAccount], seat: int
 ) -> None:

@@ -63,12 +63,12 @@ def test_unit__systemd_itself__finds_no_fault(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_dockerfile__two_stages_pinned_not_root_with_a_health_check() -> None:
+def test_dockerfile__stages_pinned_not_root_with_a_health_check() -> None:
     found = instructions()
     known = {"FROM", "WORKDIR", "RUN", "ENV", "COPY", "USER", "VOLUME", "EXPOSE", "STOPSIGNAL", "HEALTHCHECK"}
     assert {name for name, _ in found} <= known | {"ENTRYPOINT", "CMD"}
     bases = [text for name, text in found if name == "FROM"]
-    assert len(bases) == 2
+    assert len(bases) == 3
     for base in bases:
         image = base.split()[0]
         assert re.fullmatch(r"[a-z]+:\d+\.\d+\.\d+-[a-z-]+", image), "pinned by tag, and no host name"

@@ -15,6 +15,7 @@ from typing import Any
 import uvicorn
 from web3 import Web3
 
+from oracle.audit.bundle_check import verify_bundle
 from oracle.chain.deployment import Deployment, Manifest, deploy
 from oracle.chain.registry import Registry
 from oracle.chain.sender import NodeAccountSender
@@ -48,7 +49,8 @@ class ServedNode:
     def __init__(self, node: Node) -> None:
         self.node = node
         self.key = self.new_key(Scope.OPERATOR)
-        settings = uvicorn.Config(create_app(node), port=0, log_level="error", server_header=False, proxy_headers=False)
+        app = create_app(node, lambda data: verify_bundle(data).as_json())
+        settings = uvicorn.Config(app, port=0, log_level="error", server_header=False, proxy_headers=False)
         self._server = uvicorn.Server(settings)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
@@ -140,7 +142,7 @@ class World:
 
     def dossier_json(self, changes: dict[str, Any] | None = None) -> dict[str, Any]:
         """The same as JSON."""
-        tokens = [token.address for token in self.deployment.tokens]
+        tokens = [token.address for token in self.deployment.tokens[:2]]
         return sample_dossier(changes, today=datetime.now(UTC).astimezone(SHANGHAI).date(), tokens=tokens)
 
     def publish(self, **changes: Any) -> None:
@@ -236,15 +238,18 @@ def running_world(
     first: Signer | None = None,
     delays: Mapping[str, int] | None = None,
     cache_seconds: int = 0,
+    began: int | None = None,
+    more_tokens: Sequence[str] = (),
 ) -> Iterator[World]:
     """A 2-of-3 committee with its nodes running, two tokens deployed, nothing published.
 
     The first node has a relay; `declarants` may declare events at every node. With `sources`, nodes ask those and not
     the site. `first` signs for the first node instead of a key in memory. `delays` are the committee's, as a manifest
-    names them. `cache_seconds` is [http] of every node.
+    names them. `cache_seconds` is [http] of every node. `began` is the time of the chain's first block, this moment if
+    it is not given; `more_tokens` are symbols of further tokens.
     """
     with ExitStack() as stack:
-        anvil = stack.enter_context(start_anvil())
+        anvil = stack.enter_context(start_anvil(timestamp=began) if began is not None else start_anvil())
         site = stack.enter_context(CsrcSite(folder / "site.json"))
         # Lists of one page: that longer ones are read to their end is tested in tests/sources.
         site.set_state(fillersNewer=2, fillersOlder=1)
@@ -252,10 +257,9 @@ def running_world(
         issuer = NodeAccountSender(str(w3.eth.accounts[0]))
         signers: list[Signer] = [first or KeySigner(b"\x01" * 32), KeySigner(b"\x02" * 32), KeySigner(b"\x03" * 32)]
         roles = {"admin": issuer.address, "issuer": issuer.address}
-        tokens = [
-            {"id": ident, "name": ident, "symbol": ident[:4], "decimals": 6, **roles}
-            for ident in ("senior", "subordinated")
-        ]
+        named = [("senior", "seni"), ("subordinated", "subo")]
+        named += [(f"more-{index}", symbol) for index, symbol in enumerate(more_tokens)]
+        tokens = [{"id": ident, "name": ident, "symbol": symbol, "decimals": 6, **roles} for ident, symbol in named]
         committee = {"operators": [signer.address for signer in signers], "threshold": 2, **(delays or {})}
         deployment = deploy(Manifest.model_validate({"committee": committee, "tokens": tokens}), w3, issuer)
         nodes = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import httpx2
 import pytest
 
 from oracle.audit.replay import parse_decision, replay
@@ -25,12 +27,15 @@ from oracle.domain.filing_statement import FilingStatement, SignedStatement, sta
 from oracle.domain.lifecycle import LifeCycle
 from oracle.domain.names import filing_id
 from oracle.errors import RefusedError
+from oracle.node.access import form_token
 from oracle.node.service import Node
 from oracle.rules.case import SHANGHAI
 from oracle.rules.decision_record import dossier_hashes
 from oracle.signing.eip712 import Domain, approval_digest
 from oracle.signing.keys import KeySigner
 from oracle.signing.personal_message import message_digest
+from oracle.store.api_keys import ApiKeys
+from oracle.store.sessions import Sessions
 from tests.node.running_nodes import ServedNode, World, rows, running_world
 from tests.samples.dossier import SOURCE, sample_observation, sample_record
 
@@ -214,6 +219,46 @@ def test_major_risk__declared_by_the_issuer__stops_at_once__and_a_quorum_resumes
     # What was said before is said: a kept copy of it stops nothing any more.
     assert send(world, number, signed).status == 200
     assert status(world, number) is OnChainStatus.APPROVED
+
+
+def test_page__operator_confirms__does_what_the_call_does__and_a_repeat_nothing(world: World) -> None:
+    number, node = "国合函〔2026〕2016号", world.nodes[0]
+    approved(world, number)
+    mint(world)
+    made, token = Sessions(node.node.database.engine).new(
+        ApiKeys(node.node.database.engine).find(node.key, int(time.time())), int(time.time()), 600
+    )
+    headers = {"Accept": "text/html", "Cookie": f"session={token}", "Sec-Fetch-Site": "same-origin"}
+
+    def post(path: str, fields: dict[str, str]) -> httpx2.Response:
+        fields = {"form_token": form_token(token), **fields}
+        return httpx2.post(node.url + path, data=fields, headers=headers, timeout=45, trust_env=False)
+
+    given = {"number": number, "reason": "the chargers burnt down", "event_on": today().isoformat()}
+    shown = post("/operator/suspensions/review", given)
+    assert (shown.status_code, "sequence 1" in shown.text) == (200, True)
+    assert status(world, number) is OnChainStatus.APPROVED
+    assert "DECLARED" not in recorded(node, number)
+    at = re.search(r'name="at" value="(\d+)"', shown.text)
+    assert at
+    for expected in (201, 200):
+        assert post("/operator/suspensions", {**given, "at": at[1]}).status_code == expected
+    assert status(world, number) is OnChainStatus.SUSPENDED
+    assert minting_is_refused(world)
+    assert recorded(node, number).count("DECLARED") == 1
+    [(body, key)] = rows(
+        node,
+        "select body, api_key from requests r join request_origins o on o.request_id = r.id "
+        "where path = ? order by r.id limit 1",
+        f"/v1/filings/{number}/events",
+    )
+    signed = SignedStatement.model_validate_json(body)
+    assert (signed.by, signed.statement.what) == (node.node.address, "the chargers burnt down")
+    assert made.key is not None
+    assert key == made.key.id
+    late = post("/operator/suspensions", {**given, "at": str(int(at[1]) - 2 * DAY), "reason": "old form"})
+    assert late.status_code == 422
+    assert recorded(node, number).count("DECLARED") == 1
 
 
 def test_statement__by_a_stranger_or_tampered__403_and_nothing_changes(world: World) -> None:

@@ -106,7 +106,7 @@ def test_key__good_a_moment_ago__is_not_looked_up_again_and_not_believed_for_lon
     keys, now, clock = ApiKeys(node.node.database.engine), int(time.time()), [100.0]
     kept, key = keys.new("a", [Scope.AUDITOR], now)
     short = keys.new("b", [Scope.AUDITOR], now - 10, now + 2)[1]
-    access = Access(node.node.config.http, keys, lambda: clock[0])
+    access = Access(node.node.config.http, keys, Sessions(node.node.database.engine), lambda: clock[0])
     assert access.known(f"Bearer {key}") is None
     assert access.caller(f"Bearer {key}").key == access.caller(f"bearer {key}").key == kept
     access.caller(f"Bearer {short}")

@@ -24,10 +24,12 @@ from oracle.proof.database_proof import DATABASE_FINDINGS, DatabaseProof, prove_
 from oracle.signing.eip712 import Domain, update_digest
 from oracle.signing.keys import KeySigner
 from oracle.sources.parsed_again import read_settings
+from oracle.store.api_keys import ApiKeys
 from oracle.store.backup import back_up
 from oracle.store.collections import Collections
 from oracle.store.database import Database
 from oracle.store.rows import stored_rows
+from oracle.store.sessions import Sessions
 from oracle.store.transactions import StoredTransactions
 from tests.node.running_nodes import World, running_world
 from tests.store.tampering import unprotected
@@ -107,6 +109,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
         sender.send(world.w3, RELAY.address, b"")
         sender.tend(world.w3)
         assert httpx2.get(world.urls[0] + "/log/checkpoint", timeout=30, trust_env=False).status_code == 200
+        key = ApiKeys(node.database.engine).find(world.nodes[0].key, int(time.time()))
+        Sessions(node.database.engine).new(key, int(time.time()), 600)
         world.settle()
         back_up(f"sqlite:///{folder / 'operator-1' / 'node.db'}", folder / "kept.db")
         settings = list(read_settings(source_settings(node.config)))
@@ -118,7 +122,7 @@ def test_prove__every_new_table_has_rows__clean(kept: Kept) -> None:
     assert proof.findings == []
     tables = {
         *("log_leaves", "log_keys", "signing_claims", "transactions", "transaction_attempts"),
-        *("collections", "collected_signatures", "api_keys", "idempotency_keys"),
+        *("collections", "collected_signatures", "api_keys", "idempotency_keys", "page_sessions"),
     }
     assert {name for name in tables if proof.counts[name]} == tables
 
@@ -196,6 +200,9 @@ CHANGES = {
     "api key's hash": ("api_keys", "UPDATE api_keys SET hash = upper(hash)", "KEY"),
     "api key revoked before it was made": ("api_keys", "UPDATE api_keys SET revoked_at = 1", "KEY"),
     "api key removed": ("api_keys", "DELETE FROM api_keys", "REFERENCE"),
+    "session's hash": ("page_sessions", "UPDATE page_sessions SET hash = upper(hash)", "KEY"),
+    "session without end": ("page_sessions", "UPDATE page_sessions SET expires_at = created_at", "KEY"),
+    "session of no key": ("page_sessions", "UPDATE page_sessions SET api_key = 'another'", "REFERENCE"),
     "idempotency key of another request": ("idempotency_keys", "UPDATE idempotency_keys SET request_id = 1", "KEY"),
     "idempotency key of no request": (
         "idempotency_keys", "UPDATE idempotency_keys SET request_id = 99999", "REFERENCE"

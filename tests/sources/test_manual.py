@@ -22,7 +22,13 @@ from oracle.errors import FilingGateError, RefusedError
 from oracle.evidence.store import EvidenceStore
 from oracle.signing.keys import KeySigner, new_keystore
 from oracle.signing.recovery import recover
-from oracle.sources.manual import ManualConfig, ManualSource, write_statement
+from oracle.sources.manual import (
+    ManualConfig,
+    ManualSource,
+    confirm_statement,
+    kept_statements,
+    write_statement,
+)
 from oracle.sources.manual_statement import ManualFile, ManualStatement, SignedAct, act_text, parse_statement
 from oracle.sources.parse_error import ParseError
 
@@ -209,6 +215,17 @@ def test_manual_commands__enter_then_confirm__counts(tmp_path: Path, ask: Asker,
     for other in ("anna.json", "anna2.json"):
         with pytest.raises(RefusedError, match="both entered and confirmed"):
             run("confirm", *common, str(tmp_path / other), entered["file"])
+    # What a person signs elsewhere, without the node's configuration, is good for the same file.
+    apart = SignedAct.model_validate(run("sign", "--keystore", str(tmp_path / "bo.json"), entered["file"]))
+    unconfirmed = parse_statement(Path(entered["file"]).read_bytes(), name="x")
+    elsewhere = write_statement(tmp_path / "elsewhere", unconfirmed)
+    config = ManualConfig.model_validate({"persons": PERSONS})
+    late = apart.model_copy(update={"at": "2999-01-01T00:00:00+00:00"})
+    with pytest.raises(RefusedError, match="a time to come"):
+        confirm_statement(elsewhere, late, config, recover, datetime.now(UTC), folder=elsewhere.parent)
+    confirm_statement(elsewhere, apart, config, recover, datetime.now(UTC), folder=elsewhere.parent)
+    [kept] = kept_statements(elsewhere.parent, config, recover)
+    assert (kept.entered, kept.confirmed) == ("Anna", "Bo")
     confirmed = run("confirm", *common, str(tmp_path / "bo.json"), entered["file"])
     assert confirmed["confirmed"]["by"] == BO.address
     with pytest.raises(FilingGateError, match="confirmed it already"):

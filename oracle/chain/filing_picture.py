@@ -1,6 +1,7 @@
 """One filing's life as an SVG picture: its windows, what stopped it, and what was minted against each cap.
 
-Pure and deterministic: numbers of the report's JSON in, text out. Every text from outside is escaped.
+Pure and deterministic: numbers of the report's JSON in, text out. Every text from outside is escaped. For the audit's
+report and for the node's pages, which have words of their own language and show what came before the chain.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
-__all__ = ["filing_picture", "in_utc"]
+__all__ = ["ENGLISH", "filing_picture", "in_utc"]
 
 _WIDTH = 960
 _LEFT, _RIGHT = 150, 20
@@ -26,9 +27,34 @@ _MARKS = {
     "COMPLETED": ("end", "C"),
 }
 
+#: The picture's words; another language has the same keys and placeholders.
+ENGLISH: Mapping[str, str] = {
+    "window": "window",
+    "before": "before",
+    "may_mint": "may mint from {start} to {end} UTC",
+    "change": "{kind} {time} UTC, sequence {sequence}, block {block}",
+    "token": "{token}: {issued} of {cap} base units issued, {burned} burned",
+    "token_held": "{token}: {issued} of {cap} base units issued",
+    "share": "{share} % of its cap",
+    "no_cap": "no cap",
+    "spoken": "Filing {filing}: now {status}; {changes}; {tokens} tokens",
+}
 
-def filing_picture(filing: Mapping[str, Any], tokens: Sequence[Mapping[str, Any]], first: int, last: int) -> str:
-    """The picture of a row of `filings` with its rows of `tokens`; first, last: the time it shows, in seconds."""
+
+def filing_picture(
+    filing: Mapping[str, Any],
+    tokens: Sequence[Mapping[str, Any]],
+    first: int,
+    last: int,
+    *,
+    words: Mapping[str, str] = ENGLISH,
+    before: Sequence[tuple[int, str, str]] = (),
+) -> str:
+    """The picture of a row of `filings` with its rows of `tokens`; first, last: the time it shows, in seconds.
+
+    A token may have a `label`, and `burned` may be missing. `before` are moments off the chain, (seconds, one letter,
+    sentence), on a line of their own. `words` may also have names of kinds, `kind_APPROVED` and so on.
+    """
     changes = filing["changes"]
     last = max(last, first + 1)
     span = last - first
@@ -37,10 +63,11 @@ def filing_picture(filing: Mapping[str, Any], tokens: Sequence[Mapping[str, Any]
         inside = min(max(moment, first), last)
         return round(_LEFT + (inside - first) / span * (_WIDTH - _LEFT - _RIGHT), 1)
 
-    height = _TOP + _ROW * (1 + len(tokens)) + 26
+    line = _ROW if before else 0
+    height = _TOP + line + _ROW * (1 + len(tokens)) + 26
     parts = [
         f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" class="life" xmlns="http://www.w3.org/2000/svg">',
-        f"<title>{escape(_spoken(filing, tokens))}</title>",
+        f"<title>{escape(_spoken(filing, tokens, words))}</title>",
     ]
     bottom = height - 26
     for number in range(5):
@@ -50,24 +77,36 @@ def filing_picture(filing: Mapping[str, Any], tokens: Sequence[Mapping[str, Any]
         parts.append(f'<line class="grid" x1="{x}" x2="{x}" y1="{_TOP - 8}" y2="{bottom}"/>')
         label = _tick(moment, span)
         parts.append(f'<text class="tick" x="{x}" y="{bottom + 16}" text-anchor="{anchor}">{label}</text>')
-    parts.append(f'<text x="4" y="{_TOP + 16}">window</text>')
-    parts += _windows(changes, at, last)
+    for moment, letter, sentence in before:
+        parts.append(_mark("past", at(moment), _TOP - 14, letter, sentence))
+    if before:
+        parts.append(f'<text x="4" y="{_TOP - 10}">{escape(words["before"])}</text>')
+    top = _TOP + line
+    parts.append(f'<text x="4" y="{top + 16}">{escape(words["window"])}</text>')
+    parts += _windows(changes, at, last, top, words)
     for change in changes:
         mark, letter = _MARKS.get(change["kind"], ("end", "?"))
         x = at(change["time"])
-        title = f"{change['kind']} {in_utc(change['time'])} UTC, sequence {change['sequence']}, block {change['block']}"
+        kind = words.get(f"kind_{change['kind']}", change["kind"])
+        title = words["change"].format(
+            kind=kind, time=in_utc(change["time"]), sequence=change["sequence"], block=change["block"]
+        )
         if change.get("reason"):
             title += f": {change['reason']}"
-        parts.append(
-            f'<g class="{mark}"><title>{escape(title)}</title><circle cx="{x}" cy="{_TOP - 14}" r="8"/>'
-            f'<text class="letter" x="{x}" y="{_TOP - 10}" text-anchor="middle">{letter}</text></g>'
-        )
+        parts.append(_mark(mark, x, top - 14, letter, title))
     for number, token in enumerate(tokens):
-        parts += _issued(token, _TOP + _ROW * (1 + number), at, last, _caps(changes, token["token"]))
+        parts += _issued(token, top + _ROW * (1 + number), at, last, _caps(changes, token["token"]), words)
     return "".join([*parts, "</svg>"])
 
 
-def _windows(changes: Sequence[Mapping[str, Any]], at: Any, last: int) -> list[str]:
+def _mark(kind: str, x: float, y: int, letter: str, title: str) -> str:
+    return (
+        f'<g class="{kind}"><title>{escape(title)}</title><circle cx="{x}" cy="{y}" r="8"/>'
+        f'<text class="letter" x="{x}" y="{y + 4}" text-anchor="middle">{escape(letter)}</text></g>'
+    )
+
+
+def _windows(changes: Sequence[Mapping[str, Any]], at: Any, last: int, top: int, words: Mapping[str, str]) -> list[str]:
     """A bar for each stretch of time in which minting was allowed."""
     parts = []
     for index, change in enumerate(changes):
@@ -78,9 +117,9 @@ def _windows(changes: Sequence[Mapping[str, Any]], at: Any, last: int) -> list[s
         end = min(change["validUntil"], next_change, last)
         if end > start:
             x, width = at(start), max(at(end) - at(start), 1.0)
-            title = f"may mint from {in_utc(start)} to {in_utc(end)} UTC"
+            title = escape(words["may_mint"].format(start=in_utc(start), end=in_utc(end)))
             parts.append(
-                f'<rect class="open" x="{x}" y="{_TOP}" width="{round(width, 1)}" height="22">'
+                f'<rect class="open" x="{x}" y="{top}" width="{round(width, 1)}" height="22">'
                 f"<title>{title}</title></rect>"
             )
     return parts
@@ -95,7 +134,14 @@ def _caps(changes: Sequence[Mapping[str, Any]], token: str) -> list[tuple[int, i
     ]
 
 
-def _issued(token: Mapping[str, Any], top: int, at: Any, last: int, caps: Sequence[tuple[int, int]]) -> list[str]:
+def _issued(
+    token: Mapping[str, Any],
+    top: int,
+    at: Any,
+    last: int,
+    caps: Sequence[tuple[int, int]],
+    words: Mapping[str, str],
+) -> list[str]:
     """The cap and what was issued, as steps over time."""
     mints = [(moment, int(amount)) for moment, amount in token["mints"]]
     most = max([1, *(cap for _, cap in caps), *(amount for _, amount in mints)])
@@ -109,27 +155,27 @@ def _issued(token: Mapping[str, Any], top: int, at: Any, last: int, caps: Sequen
             x = at(moment)
         return path + (f"H{at(last)}" if points else "")
 
-    name = escape(f"{token['token'][:8]}…{token['token'][-4:]}")
-    title = escape(f"{token['token']}: {token['issued']} of {token['cap']} base units issued, {token['burned']} burned")
+    share = escape(_share(int(token["issued"]), int(token["cap"]), words))
+    name = escape(token.get("label") or f"{token['token'][:8]}…{token['token'][-4:]}")
+    title = escape(words["token" if "burned" in token else "token_held"].format(**token))
     return [
         f'<g><title>{title}</title><text x="4" y="{top + 20}">{name}</text>',
-        f'<text class="tick" x="4" y="{top + 34}">{_share(int(token["issued"]), int(token["cap"]))}</text>',
+        f'<text class="tick" x="4" y="{top + 34}">{share}</text>',
         f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{base}" y2="{base}"/>',
         f'<path class="cap" d="{steps(caps)}"/><path class="issued" d="{steps(mints)}"/></g>',
     ]
 
 
-def _share(issued: int, cap: int) -> str:
-    return f"{issued * 1000 // cap / 10:g} % of its cap" if cap else "no cap"
+def _share(issued: int, cap: int, words: Mapping[str, str]) -> str:
+    return words["share"].format(share=f"{issued * 1000 // cap / 10:g}") if cap else words["no_cap"]
 
 
-def _spoken(filing: Mapping[str, Any], tokens: Sequence[Mapping[str, Any]]) -> str:
+def _spoken(filing: Mapping[str, Any], tokens: Sequence[Mapping[str, Any]], words: Mapping[str, str]) -> str:
     kinds = [change["kind"] for change in filing["changes"]]
-    return (
-        f"Filing {filing['filing']}: now {filing['status']}; "
-        + ", ".join(f"{kinds.count(kind)} × {kind.lower()}" for kind in _MARKS if kind in kinds)
-        + f"; {len(tokens)} tokens"
+    counted = ", ".join(
+        f"{kinds.count(kind)} × {words.get(f'kind_{kind}', kind.lower())}" for kind in _MARKS if kind in kinds
     )
+    return words["spoken"].format(filing=filing["filing"], status=filing["status"], changes=counted, tokens=len(tokens))
 
 
 def _tick(moment: int, span: int) -> str:

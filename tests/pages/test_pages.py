@@ -405,7 +405,7 @@ def test_filing__all_parts__line_verdicts_sources_signatures(shown: ShownWorld, 
         page.click("summary")
         assert page.locator("table.verdicts tbody tr").count() == 42
         expect(page.locator("table.verdicts")).to_contain_text("P5")
-        page.click("text=Show")
+        page.click("a[href^='/evidence/']")
         expect(page.locator("pre")).to_contain_text(NUMBER)
     with opened(browser, shown, SUSPENDED, key=shown.key, language="zh") as page:
         expect(page.locator(".callout.bad")).to_contain_text("已暂停")

@@ -32,7 +32,7 @@ import json
 import os
 import posixpath
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 SOURCES = ROOT / "contracts"
@@ -195,10 +195,14 @@ def _job(
     evm = ["evm.bytecode.object", "evm.deployedBytecode", "evm.methodIdentifiers"]
     outputs = ["evm.bytecode.object"] if quickly else ["abi", *evm, "storageLayout", "devdoc", "userdoc"]
     chosen = settings(remappings) | ({"optimizer": {"enabled": False}, "viaIR": False} if quickly else {})
+    selection: dict[str, dict[str, list[str]]] = {name: {"*": outputs} for name in wanted}
+    if not quickly:
+        # Immutables are named by numbers of the syntax tree, and a contract's may be declared in what it imports.
+        selection = {"*": {"": ["ast"], **selection.pop("*", {})}, **selection}
     return {
         "language": "Solidity",
         "sources": dict(sources),
-        "settings": chosen | {"outputSelection": {name: {"*": outputs} for name in wanted}},
+        "settings": chosen | {"outputSelection": selection},
     }
 
 
@@ -211,24 +215,45 @@ def _run(compiler: Path, job: Mapping[str, Any]) -> dict[str, Any]:
     except SolcError as error:
         raise CompileError(f"the sources do not compile:\n{error.message}") from error
     contracts: dict[str, Any] = result["contracts"]
+    names = dict(_immutables(result.get("sources", {})))
+    for outputs in contracts.values():
+        for output in outputs.values():
+            deployed = output.get("evm", {}).get("deployedBytecode", {})
+            if "immutableReferences" in deployed:
+                places = deployed["immutableReferences"]
+                deployed["immutableReferences"] = {names[number]: places[number] for number in places}
     return contracts
+
+
+def _immutables(node: Any) -> Iterator[tuple[str, str]]:
+    """(number in the syntax tree, Contract._name) of every immutable declared below a node."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _immutables(item)
+    elif isinstance(node, dict) and node.get("nodeType") == "ContractDefinition":
+        for item in node["nodes"]:
+            if item["nodeType"] == "VariableDeclaration" and item["mutability"] == "immutable":
+                yield str(item["id"]), f"{node['name']}.{item['name']}"
+    elif isinstance(node, dict):
+        # The tree as a whole: sources by name, each with its `ast`, whose `nodes` hold the contracts.
+        for item in node["nodes"] if "nodeType" in node and "nodes" in node else node.values():
+            if isinstance(item, dict | list):
+                yield from _immutables(item)
 
 
 def artifact(source: str, name: str, output: Mapping[str, Any]) -> dict[str, Any]:
     """What Python needs to know of one contract; the same in any folder."""
     deployed = output["evm"]["deployedBytecode"]
-    # The compiler names immutables by numbers of its syntax tree, which other sources shift: they go by their places.
-    places = sorted(
-        sorted((place["start"], place["length"]) for place in of_one)
-        for of_one in deployed.get("immutableReferences", {}).values()
-    )
+    places = deployed.get("immutableReferences", {})
     return {
         "contractName": name,
         "sourceName": source,
         "abi": output["abi"],
         "bytecode": "0x" + output["evm"]["bytecode"]["object"],
         "deployedBytecode": "0x" + deployed["object"],
-        "immutableReferences": [[{"start": at, "length": length} for at, length in of_one] for of_one in places],
+        "immutableReferences": {
+            name: sorted(of_one, key=lambda place: place["start"]) for name, of_one in places.items()
+        },
         "compiler": {"version": SOLC_VERSION, "settings": settings()},
     }
 

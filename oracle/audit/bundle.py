@@ -55,7 +55,7 @@ def _evidence(change: Change, operator: str, witness: Witness, record: bytes) ->
     """The files that suffice to check a decision as `check_decision` does, with their manifest and time stamps."""
     read = witness.read(record)
     read.needed.clear()
-    checked = check_decision(change, operator, record, read, _ignored, origins=witness.origins)
+    checked = check_decision(change, operator, record, read, _ignored)
     if checked is None:
         return {}
     signed, seen = checked

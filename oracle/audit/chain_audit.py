@@ -162,7 +162,7 @@ class _Audit:
         first = self._resumed(history)
         for token in self.named:
             self._know(eip55(bytes.fromhex(token[2:])))
-        self.progress(f"replaying blocks {first} to {self.block}")
+        self.progress(f"replaying blocks {first} to {self.block}" if first <= self.block else "no block is new")
         saved = time.monotonic()
         for start, end, logs in log_windows(self._ask, first, self.block):
             with chain_faults(self.reader.rpc.urls[0]):
@@ -174,8 +174,6 @@ class _Audit:
         history.ended()
         if self.evidence is not None:
             self.evidence.ended()
-            if self.evidence.unchecked:
-                self.progress(f"{self.evidence.unchecked} checks need captures, which nodes do not serve: give a store")
         self.progress(f"comparing {self.events} events with the state of block {self.block}")
         self._creation()
         self._registry_code()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from eth_utils.address import to_checksum_address
 from web3 import Web3
 
-from oracle.audit.source_build import BuiltContract
+from oracle.audit.source_build import ADAPTERS, BuiltContract
 from oracle.chain.deployment import Deployment
 from oracle.chain.rpc import chain_faults, raw_call
 from oracle.domain.canonical import keccak256
@@ -64,9 +63,9 @@ class CodeReport:
         }
 
 
-def _masked(code: bytes, places: tuple[tuple[tuple[int, int], ...], ...]) -> bytes:
+def _masked(code: bytes, places: Mapping[str, tuple[tuple[int, int], ...]]) -> bytes:
     made = bytearray(code)
-    for of_one in places:
+    for of_one in places.values():
         for start, length in of_one:
             made[start : start + length] = bytes(length)
     return bytes(made)
@@ -122,52 +121,53 @@ def _short(text: bytes) -> bytes:
     return text.ljust(31, b"\0") + bytes([len(text)]) if len(text) < 32 else _word(0xFF)
 
 
-def _expected(chain: _Chain, deployment: Deployment, contract: str, name: str, address: str) -> list[bytes] | None:
-    """The words that must stand in the places of the immutables, in no order; None where the deployment names none."""
+def _expected(chain: _Chain, deployment: Deployment, contract: str, address: str) -> dict[str, set[bytes]]:
+    """The words that may stand in the places of each immutable, by its name; of those that the deployment tells."""
     if contract == "FilingRegistry":
-        return [
-            _word(deployment.max_validity_seconds),
-            _word(deployment.rotation_delay_seconds),
-            _word(deployment.retention_seconds),
-        ]
+        return {
+            "FilingRegistry._maxValidity": {_word(deployment.max_validity_seconds)},
+            "OracleCommittee._rotationDelay": {_word(deployment.rotation_delay_seconds)},
+            "OracleCommittee._retention": {_word(deployment.retention_seconds)},
+        }
+    if contract in ADAPTERS:
+        # The other values of an adapter are for its reader: no deployment file tells them.
+        return {"FilingAdapter._registry": {_word(int(deployment.registry, 16))}}
     if contract != "AssetBackedToken":
-        return [] if contract == "TrancheFactory" else None
+        return {}
     token = deployment.token(address)
     # The token's own name is not in the deployment: what its code is bound to must be what it shows.
     called, version = chain.text(address, "name"), b"1"
     kind = keccak256(b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
     bound = [keccak256(called), keccak256(version), _word(deployment.chain_id), _word(int(address, 16))]
-    return [
-        _word(int(deployment.registry, 16)),
-        _word(token.decimals),
-        keccak256(token.id.encode("utf-8")),
-        *bound,
-        keccak256(kind + b"".join(bound)),
-        _short(called),
-        _short(version),
-    ]
+    return {
+        "FilingGated._registry": {_word(int(deployment.registry, 16))},
+        # Both are good, and the deployment file does not say.
+        "TransferControl._permissioned": {_word(0), _word(1)},
+        "AssetBackedToken._decimals": {_word(token.decimals)},
+        "AssetBackedToken._trancheId": {keccak256(token.id.encode("utf-8"))},
+        "EIP712._hashedName": {bound[0]},
+        "EIP712._hashedVersion": {bound[1]},
+        "EIP712._cachedChainId": {bound[2]},
+        "EIP712._cachedThis": {bound[3]},
+        "EIP712._cachedDomainSeparator": {keccak256(kind + b"".join(bound))},
+        "EIP712._name": {_short(called)},
+        "EIP712._version": {_short(version)},
+    }
 
 
-def _immutables(built: BuiltContract, code: bytes, expected: list[bytes] | None) -> str:
-    """What is wrong with the values built in, nothing if all is right."""
-    found: Counter[bytes] = Counter()
-    for of_one in built.immutables:
-        words = {code[start : start + length] for start, length in of_one}
-        if len(words) != 1:
-            return "one value differs from place to place"
-        found += Counter(words)
-    if expected is None:
-        return ""
-    wanted = Counter(expected)
-    missing, surplus = sorted((wanted - found).elements()), sorted((found - wanted).elements())
-    if built.name == "AssetBackedToken" and not missing and surplus in ([_word(0)], [_word(1)]):
-        # Permissioned or not: both are good, and the deployment file does not say.
-        return ""
-    if missing or surplus:
-        return (
-            f"expected {', '.join('0x' + word.hex() for word in missing) or 'nothing more'}; "
-            f"found {', '.join('0x' + word.hex() for word in surplus) or 'nothing else'}"
-        )
+def _immutables(built: BuiltContract, code: bytes, expected: Mapping[str, set[bytes]]) -> str:
+    """What is wrong with the values built in, place by place; nothing if all is right."""
+    for name, of_one in built.immutables.items():
+        at, size = of_one[0]
+        first, good = code[at : at + size], expected.get(name)
+        for start, length in of_one:
+            word = code[start : start + length]
+            wanted = good if good is not None else {first}
+            if word not in wanted:
+                words = " or ".join(sorted("0x" + item.hex() for item in wanted))
+                return f"{name} at byte {start}: expected {words}; found 0x{word.hex()}"
+            if word != first:
+                return f"{name} at byte {start}: differs from byte {at}; found 0x{word.hex()} and 0x{first.hex()}"
     return ""
 
 
@@ -186,7 +186,7 @@ def _compare(chain: _Chain, deployment: Deployment, built: BuiltContract, name: 
         first = min(len(code), len(built.code)) if offset is None else offset
         sizes = f"{len(code)} bytes of code, the build's has {len(built.code)}"
         return CodeReport(name, built.name, address, "mismatch", f"differs from byte {first} on; {sizes}", first)
-    wrong = _immutables(built, code, _expected(chain, deployment, built.name, name, address))
+    wrong = _immutables(built, code, _expected(chain, deployment, built.name, address))
     if wrong:
         return CodeReport(name, built.name, address, "immutables", wrong)
     if same:

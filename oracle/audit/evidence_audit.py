@@ -43,8 +43,6 @@ class EvidenceAudit:
         self._logs = dict(logs or {})
         self._checkpoints = checkpoints or {}
         self._asked: dict[str, list[Asked]] = {operator: [] for operator in self._logs}
-        #: Checks that the given places have no matter for: a node's API gives no captures.
-        self.unchecked = 0
 
     def changed(
         self, event: Event, message: FilingApproval | FilingUpdate, digest: bytes, signatures: Signatures
@@ -59,7 +57,7 @@ class EvidenceAudit:
             else:
                 witness, record = found
                 tell("DECISION-MISSING", True, "", "")
-                check_decision(change, operator, record, witness.read(record), tell, origins=witness.origins)
+                check_decision(change, operator, record, witness.read(record), tell)
             if operator.lower() in self._asked:
                 asked = self._asked[operator.lower()]
                 asked.append(Asked("signature", "0x" + digest.hex()))
@@ -89,9 +87,6 @@ class EvidenceAudit:
         found: object,
         place: str = "",
     ) -> None:
-        if holds is None and ident in ("EVIDENCE-ORIGIN", "EVIDENCE-PARSE"):
-            self.unchecked += 1
-            return
         self.report.counted(ident)
         if holds is not True:
             subject = f"0x{event.values['filing'].hex()} {operator} {place}".strip()

@@ -23,7 +23,7 @@ from oracle.domain.dossier import Dossier, parse_dossier
 from oracle.domain.filing import FilingQuery, Observation, ObservationKind
 from oracle.errors import FilingGateError, InputError
 from oracle.evidence.manifest import MANIFEST_BEGIN, EvidenceManifest, payloads_of, read_manifest
-from oracle.evidence.store import EvidenceStore, sha256_hex
+from oracle.evidence.store import CaptureEntry, EvidenceStore, address_of, sha256_hex, stamp_of
 from oracle.evidence.timestamp import MAX_TOKEN_BYTES, BadStamp, TimeStamp, checked_stamp, imprint_of
 from oracle.evidence.warc import CapturedExchange, is_warc, read_warc
 from oracle.rules.case import query_for
@@ -219,6 +219,11 @@ class _Capture:
     payload: str
     role: str
 
+    @property
+    def entry(self) -> CaptureEntry:
+        """How the store's index of addresses has it."""
+        return CaptureEntry(address_of(self.url), stamp_of(self.moment), self.status, self.warc)
+
 
 class _Kept:
     """What parsers may ask of a store (`oracle.sources.parsed_again.Kept`)."""
@@ -318,11 +323,14 @@ class ReadStore:
             return  # a document that happens to begin like one of ours: its hash was checked
 
     def index(self) -> None:
-        """Every WARC has its entry, every entry leads to a WARC that holds the payload, no name is a stranger's."""
-        entries = set(self.store.index_entries())
+        """Every WARC has its entries, every entry leads to a WARC that is as it says, no name is a stranger's."""
+        entries, places = set(self.store.index_entries()), set(self.store.address_entries())
         for warc, capture in self._by_warc.items():
             if (capture.payload, warc) not in entries:
                 problem = f"its payload {capture.payload} does not lead to it: run `filing-gate evidence reindex`"
+                self.check.add("index", warc, problem)
+            if capture.entry not in places:
+                problem = f"its address {capture.url[:200]} does not lead to it: run `filing-gate evidence reindex`"
                 self.check.add("index", warc, problem)
         for payload, warc in sorted(entries):
             self.check.counts["indexEntries"] += 1
@@ -331,6 +339,11 @@ class ReadStore:
                 self.check.add("index", payload, f"leads to {warc}, which is no readable WARC file of this store")
             elif held.payload != payload:
                 self.check.add("index", payload, f"leads to {warc}, which holds {held.payload}")
+        for place in sorted(places):
+            self.check.counts["addressEntries"] += 1
+            held = self._by_warc.get(place.warc)
+            if held is None or held.entry != place:
+                self.check.add("index", place.name, "leads to no WARC file of that address, moment and status")
         for name in self.store.foreign_names():
             self.check.add("file", name, "no store writes a file of this name")
 

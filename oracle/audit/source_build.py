@@ -26,11 +26,11 @@ _REMEDY = "run it in a checkout of the repository after `npm ci`, or compare wit
 
 @dataclass(frozen=True)
 class BuiltContract:
-    """Runtime code as compiled, zeros in the places of immutables: `immutables` has (start, length) of each."""
+    """Runtime code as compiled, zeros in the places of immutables: (start, length) of each by Contract._name."""
 
     name: str
     code: bytes
-    immutables: tuple[tuple[tuple[int, int], ...], ...]
+    immutables: Mapping[str, tuple[tuple[int, int], ...]]
 
 
 @cache
@@ -86,24 +86,26 @@ def build_from_source(*, fresh: bool = False) -> dict[str, BuiltContract]:
 
 
 def _built(name: str, deployed: Mapping[str, Any]) -> BuiltContract:
-    places = deployed.get("immutableReferences", {}).values()
-    return BuiltContract(
-        name,
-        bytes.fromhex(deployed["object"]),
-        tuple(tuple((place["start"], place["length"]) for place in of_one) for of_one in places),
-    )
+    return BuiltContract(name, bytes.fromhex(deployed["object"]), _places(deployed.get("immutableReferences", {})))
+
+
+def _places(references: Mapping[str, list[dict[str, int]]]) -> dict[str, tuple[tuple[int, int], ...]]:
+    return {
+        name: tuple((place["start"], place["length"]) for place in of_one)
+        for name, of_one in sorted(references.items())
+    }
 
 
 def built_from_artifacts() -> dict[str, BuiltContract]:
     """The same from the artifacts that ship with the package; of the contracts that have one."""
-    found = {}
-    for name in CORE:
-        shipped = artifact(name)
-        places = tuple(
-            tuple((place["start"], place["length"]) for place in of_one) for of_one in shipped["immutableReferences"]
+    return {
+        name: BuiltContract(
+            name,
+            bytes.fromhex(artifact(name)["deployedBytecode"][2:]),
+            _places(artifact(name)["immutableReferences"]),
         )
-        found[name] = BuiltContract(name, bytes.fromhex(shipped["deployedBytecode"][2:]), places)
-    return found
+        for name in CORE
+    }
 
 
 def standard_json(name: str) -> str:

@@ -1,25 +1,30 @@
 """Where an operator's decisions and evidence are read from: a store of evidence, or its node's API.
 
-Both give the same: the decision records on a change, and for one of them a `ReadStore` with what it rests on.
+Both give the same: the decision records on a change, and for one of them a `ReadStore` with what it rests on, the
+captures among it.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from datetime import datetime
+from typing import Any, Protocol
 
 from oracle.audit.decision_check import Change
 from oracle.audit.evidence_check import ReadStore
 from oracle.audit.held_files import held_store
 from oracle.audit.log_check import Fetch
 from oracle.audit.replay import SignedDecision, parse_decision
-from oracle.domain.canonical import parse_json
+from oracle.domain.canonical import canonical_bytes, parse_json
 from oracle.domain.dossier import parse_dossier
+from oracle.domain.filing import Observation
 from oracle.errors import InputError, UnreachableError
 from oracle.evidence.manifest import payloads_of
-from oracle.evidence.store import EvidenceStore, sha256_hex
+from oracle.evidence.store import MOST_CAPTURES, EvidenceStore, address_of, sha256_hex, stamp_of
 from oracle.rules.decision_record import dossier_hashes
+from oracle.sources.parsed_again import Settings, answers_needed, read_settings
 
 __all__ = ["NodeWitness", "StoreWitness", "Witness", "record_of"]
 
@@ -28,13 +33,14 @@ _Key = tuple[str, str, int]
 
 #: More decisions than this are not read from one node.
 MAX_DECISIONS = 1_000_000
+#: A decision that rests on more exchanges, or on more bytes of them, is looked at as far as this goes.
+MAX_CAPTURES = 2_000
+MAX_CAPTURED_BYTES = 500_000_000
 _PAGE = 200
 
 
 class Witness(Protocol):
-    """One place with decisions and evidence. `origins`: whether it gives captures, which show where bytes came from."""
-
-    origins: bool
+    """One place with decisions and evidence."""
 
     def records(self, operator: str, filing: str, sequence: int) -> Iterator[bytes]:
         """The decision records of an operator on a change of a filing, the newest first."""
@@ -76,8 +82,6 @@ def record_of(witnesses: Sequence[Witness], operator: str, change: Change) -> tu
 class StoreWitness:
     """A store of evidence, read once."""
 
-    origins = True
-
     def __init__(self, store: EvidenceStore) -> None:
         self.store = ReadStore(store)
         self._records: dict[_Key, list[tuple[int, str]]] = defaultdict(list)
@@ -101,24 +105,32 @@ class StoreWitness:
 
 
 class NodeWitness:
-    """A node's API, asked through `Fetch` with an auditor's key: records, dossiers and payloads, but no captures."""
-
-    origins = False
+    """A node's API, asked through `Fetch` with an auditor's key: records, dossiers, payloads and captures."""
 
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
         self._numbers: dict[_Key, list[str]] | None = None
+        #: How sources were configured, by (name, bytes): what was seen earlier may have been read otherwise.
+        self._settings: dict[tuple[str, bytes], Settings] = {}
 
     def records(self, operator: str, filing: str, sequence: int) -> Iterator[bytes]:
         """See `Witness`. All decisions that the node approved are looked through once."""
         if self._numbers is None:
             self._numbers = defaultdict(list)
             for number in self._listed():
-                key = _key(parse_decision(self._record(number), what=f"decision {number}"))
+                signed = parse_decision(self._record(number), what=f"decision {number}")
+                key = _key(signed)
                 if key is not None:
                     self._numbers[key].append(number)
+                self._learn(signed)
         for number in self._numbers.get((operator.lower(), filing, sequence), ()):
             yield self._record(number)
+
+    def _learn(self, signed: SignedDecision) -> None:
+        sources = signed.document.get("sources")
+        for source in sources if isinstance(sources, list) else []:
+            for name, item in read_settings([source]):
+                self._settings.setdefault((name, canonical_bytes(source)), item)
 
     def _record(self, number: str) -> bytes:
         return self._needed(f"/v1/decisions/{number}")
@@ -163,11 +175,49 @@ class NodeWitness:
             seen = ReadStore(held_store({})).seen_in(signed)
         except InputError:
             seen = []  # who reads the record says so
-        for sha256 in sorted(payloads_of(item.seen for item in seen)):
+        observed = [item.seen for item in seen]
+        files |= self._captured(observed)
+        for sha256 in sorted(payloads_of(observed)):
             data = self._fetch(f"/v1/evidence/{sha256}")
             if data is not None:
                 files[sha256] = data
-        return ReadStore(held_store(files))
+        return ReadStore(held_store(files), ((name, item) for (name, _), item in self._settings.items()))
+
+    def _captured(self, observed: Iterable[Observation]) -> dict[str, bytes]:
+        """The WARC files that show where the bytes of observations came from, and those that reading them needs."""
+        files: dict[str, bytes] = {}
+        room = MAX_CAPTURED_BYTES
+        for path in dict.fromkeys(path for seen in observed for path in _captures_asked(seen)):
+            for sha256 in _named(parse_json(self._needed(path), what="/v1/captures")):
+                if sha256 in files or len(files) >= MAX_CAPTURES:
+                    continue
+                data = self._fetch(f"/v1/evidence/{sha256}")
+                room -= len(data or b"")
+                if data is None or room < 0:
+                    continue
+                files[sha256] = data
+        return files
+
+
+def _captures_asked(seen: Observation) -> list[str]:
+    """What a node is asked for an observation's captures."""
+    if seen.sha256 is None or seen.url is None or not seen.url.startswith("http"):
+        return []
+    at = stamp_of(datetime.fromisoformat(seen.fetched_at))
+    own = f"/v1/captures?address={address_of(seen.url)}&at={at}&payload={seen.sha256}"
+    return [own, *(f"/v1/captures?address={address_of(url)}&at={at}" for url in answers_needed(seen))]
+
+
+def _named(answer: Any) -> list[str]:
+    """The hashes of an answer to `/v1/captures`."""
+    named = answer.get("captures") if isinstance(answer, dict) else None
+    if not isinstance(named, list) or len(named) > MOST_CAPTURES or not all(_is_sha256(item) for item in named):
+        raise UnreachableError("not a list of captures", where="/v1/captures", remedy="ask the operator")
+    return named
+
+
+def _is_sha256(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value) is not None
 
 
 def _is_hash(name: str) -> bool:

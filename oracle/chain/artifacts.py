@@ -12,8 +12,8 @@ __all__ = ["abi", "artifact"]
 
 @cache
 def artifact(name: str) -> dict[str, Any]:
-    """The artifact of a contract: keys abi, bytecode, deployedBytecode, immutableReferences (a list of places for each
-    immutable), compiler."""
+    """The artifact of a contract: keys abi, bytecode, deployedBytecode, immutableReferences (by
+    Contract._name, a list of places each), compiler."""
     text = (files("oracle.chain") / "artifacts" / f"{name}.json").read_text(encoding="utf-8")
     content: dict[str, Any] = json.loads(text)
     return content

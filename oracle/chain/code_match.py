@@ -13,7 +13,7 @@ _TOKENS = ("AssetBackedToken",)
 def _places(name: str) -> list[list[slice]]:
     return [
         [slice(place["start"], place["start"] + place["length"]) for place in of_one]
-        for of_one in artifact(name)["immutableReferences"]
+        for of_one in artifact(name)["immutableReferences"].values()
     ]
 
 

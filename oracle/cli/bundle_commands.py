@@ -136,11 +136,16 @@ def verify(
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=str(file), remedy="check the path") from None
     known = [address(item, "--operator") for item in operators]
-    chain = None
-    if rpc is not None:
-        manifest: BundleManifest = read_document(unpack(data)["bundle.json"], BundleManifest, "bundle.json")
-        chain = ChainReader(connect(rpc), manifest.subject.registry)
-    report = verify_bundle(data, operators=known, terms=terms_of(roots), chain=chain)
+    terms, chain = terms_of(roots), None
+    try:
+        if rpc is not None:
+            manifest: BundleManifest = read_document(unpack(data)["bundle.json"], BundleManifest, "bundle.json")
+            chain = ChainReader(connect(rpc), manifest.subject.registry)
+        report = verify_bundle(data, operators=known, terms=terms, chain=chain)
+    except InputError as error:
+        # What is wrong within the bundle is told with the name of the file that was given.
+        within = f"{file}: {error.where}".removesuffix(": bundle")
+        raise InputError(error.what, where=within, remedy=error.remedy, details=error.details) from None
     emit(as_json, report.as_json(), _lines(report))
     if not report.holds or (complete and report.absent):
         ctx.exit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,24 +162,33 @@ def add(files: tuple[Path, ...], directory: str | None, config: Path | None, as_
     """Put documents into the store; prints id, sha256, mime and size of each, ready for the dossier."""
     from oracle.store.evidence_place import is_address
 
+    # All are looked at before any is stored: one that can't be read changes nothing.
+    for file in files:
+        _document(file, most=0)
     if directory is not None and not is_address(directory):
         Path(directory).mkdir(parents=True, exist_ok=True)
     store, _ = _store(directory, config)
     rows = []
     for file in files:
-        try:
-            with file.open("rb") as opened:
-                data = opened.read(_MAX_DOCUMENT_BYTES + 1)
-        except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}", where=str(file), remedy="check the path") from None
-        if len(data) > _MAX_DOCUMENT_BYTES:
-            raise InputError(f"larger than {_MAX_DOCUMENT_BYTES} bytes", where=str(file), remedy="split the document")
+        data = _document(file, most=_MAX_DOCUMENT_BYTES)
         mime = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
         rows.append({"id": file.stem, "sha256": store.put(data), "mime": mime, "size": len(data)})
     lines = []
     for row in rows:
         lines += ["[[evidence]]", *(f"{key} = {json_text(value)}" for key, value in row.items()), ""]
     emit(as_json, {"evidence": rows}, lines)
+
+
+def _document(file: Path, *, most: int) -> bytes:
+    """At most so many bytes of a file. InputError if it can't be read, or is larger than any document."""
+    try:
+        with file.open("rb") as opened:
+            size, data = os.fstat(opened.fileno()).st_size, opened.read(most)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(file), remedy="check the path") from None
+    if size > _MAX_DOCUMENT_BYTES:
+        raise InputError(f"larger than {_MAX_DOCUMENT_BYTES} bytes", where=str(file), remedy="split the document")
+    return data
 
 
 @evidence.command()

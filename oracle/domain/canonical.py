@@ -85,7 +85,9 @@ def parse_json(data: bytes, *, what: str) -> Any:
         raise InputError(f"not UTF-8 at byte {error.start}", where=what, remedy="save the file as UTF-8") from None
     except json.JSONDecodeError as error:
         raise InputError(
-            f"not JSON: {error.msg} at line {error.lineno} column {error.colno}", where=what, remedy="correct that line"
+            f"not JSON: {error.msg.removesuffix(' at')} at line {error.lineno} column {error.colno}",
+            where=what,
+            remedy="correct that line",
         ) from None
     except (RecursionError, ValueError):  # nesting too deep, or an integer with thousands of digits
         raise InputError(

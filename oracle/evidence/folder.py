@@ -60,6 +60,11 @@ class FolderBlobs:
 
     def _write(self, path: Path, data: bytes) -> None:
         self._make(path.parent)
+        if not data:
+            # Nothing in it can be half written, so its name is all that has to last.
+            path.touch()
+            _sync(path.parent)
+            return
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_UNFINISHED)
         try:
             with os.fdopen(handle, "wb") as file:

@@ -52,6 +52,7 @@ ACCESS: Mapping[tuple[str, str], frozenset[Scope] | None] = {
     ("GET", "/v1/decisions"): _READS,
     ("GET", "/v1/decisions/{}"): _READS,
     ("GET", "/v1/evidence/{}"): _READS,
+    ("GET", "/v1/captures"): _READS,
 }
 
 #: The pages for people. No key is needed; how much each shows depends on who looks (oracle.node.pages.sight).

@@ -14,9 +14,12 @@ from pydantic.alias_generators import to_camel
 from oracle.domain.approval import FilingApproval, FilingUpdate, OperatorSignature, Suspension
 from oracle.domain.fields import H256, Frozen
 from oracle.domain.filing import FilingRecord, Observation
+from oracle.evidence.store import MOST_CAPTURES
 
 __all__ = [
     "ApprovalRequest",
+    "CaptureList",
+    "CapturesAsked",
     "DecisionPage",
     "DecisionRecord",
     "DossierTaken",
@@ -32,6 +35,7 @@ __all__ = [
     "UpdateRequest",
 ]
 
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Hash = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-f]{64}$")]
 Seconds = Annotated[int, Field(ge=0, description="Seconds since 1970, UTC")]
 
@@ -165,6 +169,22 @@ class DecisionPage(_Answer):
 
     decisions: list[DecisionRow]
     next: str | None = Field(description="The cursor of the next page; null on the last")
+
+
+class CapturesAsked(BaseModel):
+    """The query of /v1/captures."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    address: Sha256 = Field(description="SHA-256 of the address (URL, UTF-8), 64 hexadecimal digits")
+    at: str = Field(pattern=r"^[0-9]{8}T[0-9]{6}Z$", description="The moment in UTC, as 20261129T220000Z")
+    payload: Sha256 | None = Field(default=None, description="SHA-256 of a body that it gave, if one is looked for")
+
+
+class CaptureList(_Answer):
+    """WARC files by their SHA-256; each is at /v1/evidence/{sha256}."""
+
+    captures: list[Sha256] = Field(max_length=MOST_CAPTURES)
 
 
 class RecordSignature(_Answer):

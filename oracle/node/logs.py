@@ -220,6 +220,7 @@ def configure_logs(config: NodeConfig, stream: TextIO | None = None) -> None:
         "boto3",
         "alembic",
         "sqlalchemy",
+        "oracle.store.engine",  # what its pool of connections says of itself
     ):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(True)

@@ -11,7 +11,7 @@ from oracle.chain.filing_history import block_time, latest_block
 from oracle.chain.key_standing import Standing, key_standing
 from oracle.chain.registry import Registry
 from oracle.domain.canonical import keccak256
-from oracle.errors import RefusedError, UnreachableError
+from oracle.errors import InputError, RefusedError, UnreachableError
 
 __all__ = ["Membership", "membership_of"]
 
@@ -27,6 +27,12 @@ class Membership:
 
     wrong: str | None
     warnings: tuple[str, ...] = ()
+
+    def require(self) -> None:
+        """InputError if serving is pointless."""
+        if self.wrong:
+            remedy = "use the operator's own key, or have it added to the committee"
+            raise InputError(self.wrong, where="[key]", remedy=remedy)
 
 
 def membership_of(address: str, registry: Registry) -> Membership:

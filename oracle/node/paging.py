@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from oracle.domain.dossier import problems_of
 from oracle.errors import InputError
+from oracle.node.query import query_of
 
 __all__ = ["MAX_PAGE", "Page", "cursor_of", "page_of", "page_parameters", "split"]
 
@@ -60,16 +60,7 @@ def cursor_of(value: object) -> str:
 
 def page_of(request: Request, usual: int) -> Page:
     """The page a request asks for, `usual` rows if it says nothing. InputError names what is wrong in the query."""
-    given: dict[str, Any] = {}
-    for key, value in request.query_params.multi_items():
-        if key in given:
-            raise InputError("stands twice", where=f"query: {key}"[:100], remedy="keep one of them")
-        given[key] = value
-    try:
-        return Page.model_validate({"limit": usual, **given})
-    except ValidationError as error:
-        rows = problems_of(error)
-        raise InputError(f"{rows[0]['field']}: {rows[0]['problem']}", where="query", details=rows) from None
+    return query_of(request, Page, limit=usual)
 
 
 def page_parameters(usual: int) -> dict[str, Any]:

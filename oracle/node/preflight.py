@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -225,15 +225,39 @@ class _Preflight:
         else:
             yield _ok("relay key", f"sends from {relay.address}")
 
-    def _connected(self, chain: ChainConfig) -> Registry:
-        return Registry(connect(chain.url(), chain_id=chain.id, timeout=_SECONDS), chain.registry)
+    def _asked(self, check: str, chain: ChainConfig) -> tuple[Registry | None, list[Checked]]:
+        """The registry by the first endpoint that is good, and what was found at each of them."""
+        first: Registry | None = None
+        rows: list[Checked] = []
+        heads: dict[int, int] = {}
+        urls = chain.urls()
+        for number, url in enumerate(urls, 1):
+            # Two endpoints of one provider differ in what is never shown, so each is told by its place as well.
+            place = f" (endpoint {number} of {len(urls)})" if len(urls) > 1 else ""
+            try:
+                began = time.monotonic()
+                w3 = connect(url, chain_id=chain.id, timeout=_SECONDS)
+                took = time.monotonic() - began
+                with chain_faults(url):
+                    heads[number] = int(w3.eth.block_number)
+            except _WRONG as error:
+                row = _of_error(check, error)
+                rows.append(replace(row, found=row.found + place, remedy=row.remedy.replace("--rpc", "[chain]")))
+                continue
+            first = first or Registry(w3, chain.registry)
+            rows.append(_ok(check, f"{shown_url(url)} is on chain {chain.id} (answered in {took:.2f} s){place}"))
+        for number, head in heads.items():
+            behind = max(heads.values()) - head
+            if behind > chain.max_lag_blocks:
+                found = f"{shown_url(urls[number - 1])} is {behind} blocks behind (endpoint {number} of {len(urls)})"
+                rows.append(
+                    _warn(check, found, "it is not read from until it has caught up: look at it, or name another")
+                )
+        return first, rows
 
     def chain(self) -> Iterator[Checked]:
-        began = time.monotonic()
-        self._registry = self._connected(self._config.chain)
-        took = time.monotonic() - began
-        url = shown_url(self._config.chain.url())
-        yield _ok("chain", f"{url} is on chain {self._config.chain.id} (answered in {took:.2f} s)")
+        self._registry, rows = self._asked("chain", self._config.chain)
+        yield from rows
 
     def _on_chain(self, check: str) -> Iterator[Checked]:
         """What is said where the chain was not read: that this was not looked at."""
@@ -298,12 +322,10 @@ class _Preflight:
 
     def further_chains(self) -> Iterator[Checked]:
         for chain in self._config.chains:
-            name = f"chain {chain.id}"
             try:
-                self._connected(chain)
-                yield _ok(name, f"{shown_url(chain.url())}, registry {chain.registry}")
+                yield from self._asked(f"chain {chain.id}", chain)[1]
             except _WRONG as error:
-                yield _of_error(name, error)
+                yield _of_error(f"chain {chain.id}", error)
 
     def relay_funds(self) -> Iterator[Checked]:
         if self._config.relay is None:

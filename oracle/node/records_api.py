@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from oracle.node.api_models import DecisionPage, DecisionRecord
+from oracle.errors import InputError
+from oracle.node.api_models import CaptureList, CapturesAsked, DecisionPage, DecisionRecord
 from oracle.node.openapi import answers
 from oracle.node.paging import cursor_of, page_of, page_parameters, split
 from oracle.node.problems import Result, problem, respond
+from oracle.node.query import query_of
 from oracle.node.service import Node
 from oracle.node.stored_calls import StoredCalls
 from oracle.store.lists import Lists
@@ -22,8 +25,32 @@ _USUAL = 50
 _OCTETS = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 
 
+def _moment(at: str) -> datetime:
+    try:
+        return datetime.strptime(at, "%Y%m%dT%H%M%S%z")
+    except ValueError:
+        raise InputError("no moment of a calendar", where="query: at", remedy="write e.g. 20261129T220000Z") from None
+
+
+def _query_parameters() -> dict[str, Any]:
+    described = CapturesAsked.model_json_schema()["properties"]
+    string = {"type": "string"}
+    return {
+        "parameters": [
+            {
+                "name": name,
+                "in": "query",
+                "required": field.is_required(),
+                "description": field.description,
+                "schema": {**string, **{key: value for key, value in described[name].items() if key == "pattern"}},
+            }
+            for name, field in CapturesAsked.model_fields.items()
+        ]
+    }
+
+
 def records(node: Node, calls: StoredCalls) -> APIRouter:
-    """The routes below /v1/evidence and /v1/decisions."""
+    """The routes below /v1/evidence, /v1/captures and /v1/decisions."""
     router = APIRouter(tags=["records"])
     lists = Lists(node.database.engine)
 
@@ -41,6 +68,18 @@ def records(node: Node, calls: StoredCalls) -> APIRouter:
         # Hostile bytes from outside: never shown as a page.
         headers = {"Content-Disposition": "attachment"}
         return Response(data, media_type="application/octet-stream", headers=headers)
+
+    @router.get(
+        "/v1/captures",
+        operation_id="listCaptures",
+        summary="The WARC files that show what an address gave at a moment",
+        responses=answers({200: (CaptureList, "Their hashes")}),
+        openapi_extra=_query_parameters(),
+    )
+    async def captures(request: Request) -> Response:
+        asked = query_of(request, CapturesAsked)
+        named = await run_in_threadpool(node.evidence.captures, asked.address, _moment(asked.at), asked.payload)
+        return respond(Result(200, {"captures": named}), request.state.request_id)
 
     @router.get(
         "/v1/decisions",

@@ -16,17 +16,19 @@ from sqlalchemy.exc import IntegrityError
 from oracle import __version__
 from oracle.chain.durable_sender import DurableSender, Finality, Pace
 from oracle.chain.registry import FilingState, Registry
+from oracle.chain.rpc import connect, raw_call
 from oracle.chain.sender import Sender
 from oracle.domain.approval import FilingApproval, FilingUpdate, OnChainStatus, OperatorSignature
 from oracle.domain.canonical import canonical_bytes
 from oracle.domain.dossier import Dossier
 from oracle.domain.filing import FilingQuery, Observation, ObservationKind
 from oracle.domain.names import filing_id, fold_number, parse_number
-from oracle.errors import InputError, UnreachableError
+from oracle.errors import FilingGateError, InputError, UnreachableError
 from oracle.evidence.manifest import manifest_of
 from oracle.evidence.store import EvidenceStore
 from oracle.node.condition import Condition
 from oracle.node.config import (
+    ChainConfig,
     CsrcSourceConfig,
     HttpJsonSourceConfig,
     ManualSourceConfig,
@@ -558,11 +560,45 @@ def open_node(config: NodeConfig) -> Node:
         )
     evidence = open_evidence(config.store.evidence, base=config.base)
     database = Database(config.database_url())
-    database.bind_to({"operator": signer.address, "chain": str(config.chain.id), "registry": config.chain.registry})
+    try:
+        if not database.bound():
+            _require_registry(config.chain, signer.address)
+        database.bind_to({"operator": signer.address, "chain": str(config.chain.id), "registry": config.chain.registry})
+    except FilingGateError:
+        database.close()
+        raise
     sender = _sender(config, config.relay, relay, database) if config.relay is not None and relay is not None else None
     sources, authority = make_sources(config, evidence), make_authority(config, evidence)
     log = open_log(config, database.engine, signer)
     return Node(config, database, sources, signer, evidence, sender, authority, log)
+
+
+def _require_registry(chain: ChainConfig, operator: str) -> None:
+    """Before a database belongs to an operator, chain and registry for good: InputError if these do not go together.
+
+    Where no endpoint answers nothing is known: whoever starts the node says so.
+    """
+    wrong: InputError | None = None
+    for url in chain.urls():
+        try:
+            w3 = connect(url, chain_id=chain.id)
+            code = raw_call(w3, "eth_getCode", [chain.registry, "latest"])
+            membership = membership_of(operator, Registry(w3, chain.registry)) if code != "0x" else None
+        except UnreachableError:
+            continue
+        except InputError as error:
+            wrong = InputError(error.what, where=f"[chain] {error.where}", remedy="correct [chain] id, or the endpoint")
+            continue
+        if membership is None:
+            raise InputError(
+                f"no contract at {chain.registry} on chain {chain.id}",
+                where="[chain] registry",
+                remedy="enter the address that `filing-gate deploy` printed",
+            )
+        membership.require()
+        return
+    if wrong is not None:
+        raise wrong
 
 
 def _sender(config: NodeConfig, relay: RelayConfig, signer: Signer, database: Database) -> DurableSender:

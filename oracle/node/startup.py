@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from eth_keys.backends import get_backend
 
-from oracle.errors import FilingGateError, InputError, UnreachableError
+from oracle.errors import FilingGateError, UnreachableError
 from oracle.node.service import Node
 
 __all__ = ["check_start"]
@@ -28,10 +28,7 @@ def check_start(node: Node) -> list[str]:
         standing = node.membership()
     except UnreachableError as error:
         return [*restored, f"warning: {error}"]
-    if standing.wrong:
-        raise InputError(
-            standing.wrong, where="[key]", remedy="use the operator's own key, or have it added to the committee"
-        )
+    standing.require()
     return [*restored, *(f"warning: {fault}" for fault in (*standing.warnings, *node.unread_chains()))]
 
 

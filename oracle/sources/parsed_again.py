@@ -50,6 +50,7 @@ __all__ = [
     "SETTINGS_BEGIN",
     "Kept",
     "Settings",
+    "answers_needed",
     "difference",
     "kept_settings",
     "read_settings",
@@ -71,6 +72,7 @@ _SCHEMA = "source-settings/v1"
 SETTINGS_BEGIN = f'{{"schema":"{_SCHEMA}"'.encode()
 
 _REMEDY = "compare the observation with its evidence"
+_PAGE_OF_LIST = re.compile(r"(.*[?&]page=)([0-9]{1,4})((?:&.*)?)")
 
 
 class Kept(Protocol):
@@ -132,6 +134,14 @@ def why_without_parse(seen: Observation) -> str | None:
     if seen.kind is ObservationKind.UNSCREENED and seen.list_version is None:
         return "listUnread"
     return "noBytes" if seen.sha256 is None else None
+
+
+def answers_needed(seen: Observation) -> list[str]:
+    """The addresses whose answers `difference` asks `Kept` for: the pages before the one that the observation names."""
+    if seen.kind is not ObservationKind.SCREENED or seen.parser_version != csrc_parse.PARSER_VERSION:
+        return []
+    found = _PAGE_OF_LIST.fullmatch(seen.url or "")
+    return [f"{found[1]}{number}{found[3]}" for number in range(1, int(found[2]))] if found else []
 
 
 def difference(
@@ -310,11 +320,10 @@ def _decision(seen: Observation, page: bytes) -> str | None:
 
 def _unnamed(seen: Observation, config: CsrcConfig, kept: Kept) -> str | None:
     """The whole list again, page for page: that it does not name somebody rests on all of them."""
-    found = re.fullmatch(r"(.*[?&]page=)([0-9]{1,4})((?:&.*)?)", seen.url or "")
-    if found is None:
+    if not _PAGE_OF_LIST.fullmatch(seen.url or ""):
         raise ParseError("its address is no page of a list", remedy=_REMEDY)
     moment = datetime.fromisoformat(seen.fetched_at)
-    pages = [kept.answer(f"{found[1]}{number}{found[3]}", moment) for number in range(1, int(found[2]))]
+    pages = [kept.answer(url, moment) for url in answers_needed(seen)]
     items = list(chain.from_iterable(parse_list(page).items for page in (*pages, kept.payload(seen.sha256 or ""))))
     for item in items:
         if _mention(item, seen) is not Mention.NONE:

@@ -97,6 +97,11 @@ class Database:
         except FilingGateError:
             return False
 
+    def bound(self) -> bool:
+        """Whether the database belongs to an operator, chain and registry."""
+        with self._engine.connect() as connection:
+            return connection.execute(select(tables.meta.c.key).where(tables.meta.c.key == "chain")).first() is not None
+
     def bind_to(self, identity: dict[str, str]) -> None:
         """Tie the database to one operator, chain and registry at first use; refuse another ever after."""
         for key, value in identity.items():

@@ -390,7 +390,7 @@ def code(w: World, address: str) -> bytes:
 def put_immutable(w: World, name: str, address: str, old: int, new: int, first_only: bool = False) -> None:
     """Replace an immutable's value where the code holds it; anywhere else the word may not be touched."""
     text, count = code(w, address), 0
-    for place in (place for of_one in artifact(name)["immutableReferences"] for place in of_one):
+    for place in (place for of_one in artifact(name)["immutableReferences"].values() for place in of_one):
         start, end = place["start"], place["start"] + place["length"]
         if text[start:end] == old.to_bytes(32, "big") and not (first_only and count):
             text, count = text[:start] + new.to_bytes(32, "big") + text[end:], count + 1

@@ -95,6 +95,15 @@ def test_html__true_history__says_everything_and_stands_alone(report: dict[str, 
     assert page == report_html(report, command="filing-gate audit --rpc URL"), "the same report, the same bytes"
 
 
+def test_html__operators_of_an_event__stand_as_text_and_the_picture_is_not_moved_to_a_page_of_its_own(
+    report: dict[str, Any],
+) -> None:
+    html = report_html(report, command="filing-gate audit")
+    assert any("operators" in row["values"] for row in report["privileged"])
+    assert "[&#39;" not in html
+    assert "section.filing { break-inside" not in html
+
+
 def test_html__attacks_in_every_text__become_text(hostile: dict[str, Any]) -> None:
     page = report_html(hostile, command=HOSTILE)
     tags = Tags(page).found

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from oracle.chain.rpc import connect, raw_call
+from oracle.errors import InputError
 from oracle.node.config import load_config
 from oracle.node.service import open_node
 from oracle.signing.keys import new_keystore
+from tests.chain.node_double import node_double, rpc_result
 from tests.cli.command_line import Answer, gate
 from tests.collector.lying_nodes import LyingNode
 from tests.node.served_process import PASSWORD, Ground, ground
@@ -110,6 +113,47 @@ def test_check__wrong_chain_id__fails(place: Ground) -> None:
     assert "on chain 31337, not 31338" in rows["chain"]["found"]
 
 
+def test_check__several_endpoints__each_is_asked_and_the_bad_ones_are_named(place: Ground) -> None:
+    w3 = connect(place.anvil.url)
+    head = w3.eth.block_number
+
+    def otherwise(method: str, params: list[Any]) -> tuple[int, bytes] | None:
+        return rpc_result("0x1") if method == "eth_chainId" else None
+
+    def behind(method: str, params: list[Any]) -> tuple[int, bytes] | None:
+        return rpc_result(hex(head)) if method == "eth_blockNumber" else None
+
+    raw_call(w3, "anvil_mine", [hex(7)])
+    with node_double(place.anvil.url, otherwise) as wrong, node_double(place.anvil.url, behind) as late:
+        good, silent = place.anvil.url, "http://127.0.0.1:1/second-k3y"
+        for urls, code in (
+            ([good, silent, wrong.url, late.url], 1),
+            ([silent, wrong.url, good, late.url], 1),
+            ([good, silent], 3),
+            ([good, late.url], 0),
+        ):
+            config = place.config("several", rpc=f"rpc_urls = {json.dumps(urls)}")
+            answer = gate("check", "--config", config, "--json")
+            rows = {(row["result"], row["found"]) for row in answer.json["checks"] if row["check"] == "chain"}
+            assert answer.code == code, answer
+            assert "k3y" not in answer.out
+            of = {url: f"(endpoint {number} of {len(urls)})" for number, url in enumerate(urls, 1)}
+            expected = {
+                good: ("ok", f"{place.anvil.url} is on chain 31337"),
+                silent: ("fail", "http://127.0.0.1:1: the chain's node did not answer"),
+                wrong.url: ("fail", f"{wrong.url}: the node is on chain 1, not 31337"),
+                late.url: ("warn", f"{late.url} is 7 blocks behind"),
+            }
+            for url in urls:
+                result, found = expected[url]
+                assert [
+                    text for kind, text in rows if kind == result and text.startswith(found) and text.endswith(of[url])
+                ], (url, rows)
+            # What is read of the chain is read from the first good one.
+            by_name = {row["check"]: row["result"] for row in answer.json["checks"]}
+            assert by_name["registry"] == by_name["committee"] == "ok"
+
+
 def test_check__address_holds_other_code__fails(place: Ground) -> None:
     token = place.deployment.tokens[0].address
     code, rows = check(change(place, "other-code", place.deployment.registry, token))
@@ -191,3 +235,37 @@ def test_check__peer__must_share_registry_and_rules(place: Ground, content: dict
     with LyingNode(lambda path, body: (200, json.dumps(same).encode())) as peer:
         _, rows = check(config, "--peer", peer.url)
         assert rows[f"peer {peer.url}"]["result"] == result
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    (
+        ("id = 31337", "id = 31338", "on chain 31337, not 31338"),
+        ("", "0x" + "44" * 20, "no contract at 0x4444"),
+    ),
+)
+def test_open_node__chain_or_registry_is_another__refused_and_the_new_database_belongs_to_nobody(
+    place: Ground, old: str, new: str, problem: str
+) -> None:
+    name = f"first-{new[-2:]}"
+    wrong = change(place, name, old or place.deployment.registry, new)
+    with pytest.raises(InputError, match=problem):
+        open_node(load_config(wrong))
+    # Corrected, the same database serves.
+    node = open_node(load_config(place.config(name)))
+    try:
+        assert node.database.bound()
+    finally:
+        node.database.close()
+
+
+def test_open_node__key_of_nobody__refused_and_the_new_database_belongs_to_nobody(place: Ground) -> None:
+    new_keystore(place.folder / "stranger-first.json", PASSWORD, light=True)
+    wrong = change(place, "first-key", 'keystore = "keystore.json"', 'keystore = "stranger-first.json"')
+    with pytest.raises(InputError, match="not among the registry's operators"):
+        open_node(load_config(wrong))
+    node = open_node(load_config(place.config("first-key")))
+    try:
+        assert node.address == place.operator
+    finally:
+        node.database.close()

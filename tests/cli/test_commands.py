@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -118,6 +119,77 @@ def test_help__each_command__says_what_it_does_and_explains_every_option(name: s
     assert command.help
     unexplained = [option.opts[0] for option in command.params if isinstance(option, click.Option) and not option.help]
     assert unexplained == []
+
+
+def test_json__every_command_but_serve__has_it() -> None:
+    lacking = {
+        name
+        for name, command in leaves(_root).items()
+        if not any("--json" in option.opts for option in command.params if isinstance(option, click.Option))
+    }
+    assert lacking == {"serve"}, "it runs until it is stopped, and its log is not one document"
+
+
+def filled(command: click.Command, file: Path) -> list[str]:
+    """Arguments for all that a command needs, and for where it reads from: `file`, and a port where nobody listens."""
+    given: list[str] = []
+    for item in command.params:
+        flag = isinstance(item, click.Option) and item.is_flag
+        known = {"rpc": "http://127.0.0.1:1", "rpcs": "http://127.0.0.1:1", "nodes": "http://127.0.0.1:1"}
+        reads = isinstance(item.type, click.Path) or item.name in known or item.name == "directory"
+        if flag or item.name in ("as_json", "help") or not (item.required or reads):
+            continue
+        if item.name in known:
+            value = known[item.name]
+        elif isinstance(item.type, click.Choice):
+            value = str(item.type.choices[0])
+        elif isinstance(item.type, click.DateTime):
+            value = "2026-11-22"
+        elif item.type in (click.INT, click.FLOAT) or isinstance(item.type, click.IntRange):
+            value = "1"
+        else:
+            value = str(file) if reads else "1"
+        given += [value] if isinstance(item, click.Argument) else [item.opts[0], value]
+    return given
+
+
+KINDS = {
+    "nothing": lambda path: None,
+    "cut": lambda path: path.write_bytes(b'{"chainId": 31337, "registry": "0x'),
+    "binary": lambda path: path.write_bytes(bytes(range(256)) * 40),
+    "folder": lambda path: path.mkdir(),
+}
+#: They work without any of these: what they are given is where they write, or nothing is asked of them.
+CONTENT = {
+    ("dossier new", "nothing"),
+    ("key new", "nothing"),
+    ("operator init", "nothing"),
+    ("operator init", "folder"),
+    ("evidence add", "cut"),
+    ("evidence add", "binary"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"serve", "rules explain", "dossier person-hash"}))
+def test_bad_input__any_file_that_is_none__one_json_document_and_its_exit_code(
+    name: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FILING_GATE_PASSWORD", "a password of tests")
+    path = tmp_path / "given"
+    KINDS[kind](path)
+    before = sorted(item.name for item in tmp_path.iterdir())
+    answer = gate(*name.split(), *filled(leaves(_root)[name], path), "--json")
+    document = answer.json
+    if (name, kind) in CONTENT:
+        assert (answer.code, "error" in document) in ((0, False), (2, True))
+        return
+    assert answer.code in (2, 3), answer
+    assert document["error"]
+    assert document["where"]
+    assert document["remedy"]
+    assert sorted(item.name for item in tmp_path.iterdir()) == before
 
 
 @pytest.mark.parametrize("name", ("dossier", "operator"))

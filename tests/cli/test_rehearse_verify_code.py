@@ -13,7 +13,7 @@ import pytest
 
 from oracle.audit import source_build
 from oracle.audit.code_check import _METADATA, check_code
-from oracle.audit.source_build import build_from_source, standard_json
+from oracle.audit.source_build import build_from_source, built_from_artifacts, standard_json
 from oracle.chain.artifacts import artifact
 from oracle.chain.deployment import save_deployment
 from scripts.compile import CACHE, compile_project, find_compiler
@@ -75,7 +75,7 @@ def test_verify_code__sound__all_match_and_adapters_are_asked_for(chain: Deploye
 def places(name: str) -> set[int]:
     return {
         at
-        for of_one in artifact(name)["immutableReferences"]
+        for of_one in artifact(name)["immutableReferences"].values()
         for place in of_one
         for at in range(place["start"], place["start"] + place["length"])
     }
@@ -106,6 +106,50 @@ def test_verify_code__one_byte_differs__is_told_where(chain: DeployedGate) -> No
     assert result_of(chain, "registry")["result"] == "immutables"
     chain.rpc("anvil_setCode", registry, "0x" + code[2:-2])
     assert result_of(chain, "registry")["result"] == "mismatch"
+
+
+def put(code: str, *words: tuple[dict[str, int], str]) -> str:
+    """The code with a word (hex) in each of these places."""
+    text = code[2:]
+    for place, word in words:
+        start, end = 2 * place["start"], 2 * (place["start"] + place["length"])
+        text = text[:start] + word + text[end:]
+    return "0x" + text
+
+
+def test_verify_code__values_of_two_immutables_exchanged__each_place_is_held_against_its_own(
+    chain: DeployedGate,
+) -> None:
+    registry = chain.deployment.registry
+    code = chain.rpc("eth_getCode", registry, "latest")
+    known = artifact("FilingRegistry")["immutableReferences"]
+    words = {name: code[2:][2 * of_one[0]["start"] :][:64] for name, of_one in known.items()}
+    delay, retention = "OracleCommittee._rotationDelay", "OracleCommittee._retention"
+    assert words[delay] != words[retention]
+    swapped = {delay: words[retention], retention: words[delay]}
+    chain.rpc(
+        "anvil_setCode", registry, put(code, *((place, swapped[name]) for name in swapped for place in known[name]))
+    )
+    row = result_of(chain, "registry")
+    assert row["result"] == "immutables"
+    assert row["detail"].startswith(
+        f"{retention} at byte {known[retention][0]['start']}: expected 0x{words[retention]}"
+    )
+
+
+@pytest.mark.parametrize(("contract", "symbol"), (("FilingRegistry", "registry"), ("AssetBackedToken", "SNR")))
+def test_verify_code__every_immutable_in_every_place__named_with_its_byte(
+    chain: DeployedGate, contract: str, symbol: str
+) -> None:
+    address = chain.deployment.registry if symbol == "registry" else chain.deployment.token("senior").address
+    code = chain.rpc("eth_getCode", address, "latest")
+    built = built_from_artifacts()
+    for name, of_one in artifact(contract)["immutableReferences"].items():
+        for place in of_one:
+            chain.rpc("anvil_setCode", address, put(code, (place, "ab" * 32)))
+            row = next(item for item in check_code(chain.w3, chain.deployment, built) if item.name == symbol)
+            assert (row.result, row.good) == ("immutables", False)
+            assert row.detail.startswith(f"{name} at byte {place['start']}: expected 0x")
 
 
 @pytest.mark.parametrize("name", ("registry", "factory", "SNR"))

@@ -491,17 +491,23 @@ def test_removed_while_retained__counts_no_longer(council: Council, five: list[L
     assert_refused(council.gate.refusal(council.approve_by(*five[:3])), "NotAnOperator", old)
 
 
-def test_successor_removed__ends_the_retention_of_all_before_it(council: Council, five: list[LocalAccount]) -> None:
-    council.seat(NEW.address, five[0].address)
+@pytest.mark.parametrize("seat", [0, 2])
+def test_successor_removed__ends_the_retention_of_all_before_it(
+    council: Council, five: list[LocalAccount], seat: int
+) -> None:
+    council.seat(NEW.address, five[seat].address)
     council.announce(NEWER.address, NEW.address)
     council.wait()
     council.do("applyOperator", NEWER.address, NEW.address)
-    assert council.counts(five[0].address) > council.now
+    assert council.counts(five[seat].address) > council.now
     assert council.counts(NEW.address) > council.now
+    assert council.gate.refusal(council.approve_by(five[1], five[seat], five[3])) is None
     council.do("removeOperator", NEWER.address)
-    for operator in (five[0], NEW, NEWER):
+    for operator in (five[seat], NEW, NEWER):
         assert council.counts(operator.address) == 0
         assert_refused(council.refusal("removeOperator", operator.address), "NotAnOperator", operator.address)
+        signed = council.approve_by(five[1], operator, five[3])
+        assert_refused(council.gate.refusal(signed), "NotAnOperator", operator.address)
 
 
 def test_seat_closed_and_opened_again__old_holder_stays_out(gate: Gate) -> None:

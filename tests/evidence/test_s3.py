@@ -102,7 +102,10 @@ def test_put__layout_and_list__as_in_a_folder_over_several_pages(store: Evidence
     assert set(server.objects) == {
         *(f"node-1/{name[:2]}/{name}" for name in (*names, warc)),
         f"node-1/index/{payload[:2]}/{payload}/{warc}",
+        f"node-1/{next(store.address_entries()).name}",
     }
+    address = hashlib.sha256(b"https://www.csrc.gov.cn/a").hexdigest()
+    assert next(store.address_entries()).name == f"address/{address[:2]}/{address}/20261122T090000Z-200-{warc}"
     assert set(store.hashes()) == {*names, warc}
     assert list(store.index_entries()) == [(payload, warc)]
     assert store.foreign_names() == []

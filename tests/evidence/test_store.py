@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oracle.errors import FilingGateError, InputError, UnreachableError
-from oracle.evidence.store import EvidenceStore
+from oracle.evidence.store import EvidenceStore, address_of
 from oracle.evidence.warc import CapturedExchange
 
 NOTICE = CapturedExchange(
@@ -102,6 +103,38 @@ def test_put_exchange__same_payload_at_two_times__two_warcs_one_payload(store: E
     assert set(store.warcs_of(hashlib.sha256(b"notice").hexdigest())) == warcs
 
 
+def test_captures__many_of_an_address__those_that_show_what_it_gave_then(store: EvidenceStore) -> None:
+    def seen(minute: int, status: int, body: bytes, url: str = NOTICE.url) -> str:
+        moment = f"2026-11-22T09:{minute:02d}:00+00:00"
+        return store.put_exchange(replace(NOTICE, url=url, captured_at=moment, status=status, body=body))[1]
+
+    first, _, changed, confirmed = seen(1, 200, b"a"), seen(2, 304, b""), seen(3, 200, b"b"), seen(4, 304, b"")
+    later, _ = seen(6, 200, b"c"), seen(4, 200, b"another page", "https://example.org/")
+    address, payload = hashlib.sha256(NOTICE.url.encode()).hexdigest(), hashlib.sha256(b"a").hexdigest()
+
+    def at(minute: int, wanted: str | None = None) -> set[str]:
+        return set(store.captures(address, datetime(2026, 11, 22, 9, minute, tzinfo=UTC), wanted))
+
+    assert at(4) == {confirmed, changed}
+    assert at(4, payload) == {confirmed, changed, first}, "a replica may have had another page confirmed"
+    assert at(5) == {changed}
+    assert at(0) == set()
+    assert at(0, hashlib.sha256(b"c").hexdigest()) == {later}
+    assert store.captures("0" * 64, datetime(2026, 11, 22, tzinfo=UTC)) == []
+    with pytest.raises(InputError, match="not a SHA-256"):
+        store.captures("../" * 21 + "a", datetime(2026, 11, 22, tzinfo=UTC))
+
+
+def test_captures__more_in_one_second_than_are_named__bounded_and_the_best_kept(store: EvidenceStore) -> None:
+    kept = store.put_exchange(NOTICE)[1]
+    moment = datetime.fromisoformat(NOTICE.captured_at) + timedelta(seconds=1)
+    for number in range(30):
+        store.put_exchange(replace(NOTICE, captured_at=moment.isoformat(), body=bytes([number])))
+    named = store.captures(address_of(NOTICE.url), moment, hashlib.sha256(b"notice").hexdigest())
+    assert len(named) == 20
+    assert named[0] == kept
+
+
 def test_get__index_leads_to_another_payload__refused(folder_store: EvidenceStore, tmp_path: Path) -> None:
     payload, _ = folder_store.put_exchange(NOTICE)
     _, other = folder_store.put_exchange(replace(NOTICE, body=b"another"))
@@ -114,10 +147,13 @@ def test_get__index_leads_to_another_payload__refused(folder_store: EvidenceStor
 def test_reindex__entry_lost_in_a_crash__written_again(folder_store: EvidenceStore, tmp_path: Path) -> None:
     payload, _ = folder_store.put_exchange(NOTICE)
     folder_store.put(b"a document")
+    entries = list(folder_store.address_entries())
     shutil.rmtree(tmp_path / "evidence" / "index")
+    shutil.rmtree(tmp_path / "evidence" / "address")
     with pytest.raises(InputError, match="no evidence with this hash"):
         folder_store.get(payload)
-    assert folder_store.reindex() == 1
+    assert folder_store.reindex() == 2
+    assert list(folder_store.address_entries()) == entries
     assert folder_store.reindex() == 0
     assert folder_store.get(payload) == b"notice"
 

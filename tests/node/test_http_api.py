@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from datetime import datetime
 from typing import Any
 
 import httpx2
@@ -17,6 +18,8 @@ from oracle.collector.record_client import RecordClient
 from oracle.domain.approval import FilingApproval, OnChainStatus
 from oracle.domain.canonical import canonical_bytes
 from oracle.evidence.log_leaf import signature_leaf
+from oracle.evidence.store import address_of, sha256_hex, stamp_of
+from oracle.evidence.warc import read_warc
 from oracle.signing.eip712 import Domain, approval_digest
 from oracle.signing.recovery import recover
 from tests.collector.lying_nodes import LyingNode
@@ -271,6 +274,21 @@ def test_filing__published__says_what_it_saw_and_where_the_original_is(world: Wo
     assert NUMBER in original.text
     assert original.headers["content-disposition"] == "attachment"
     assert original.headers["x-content-type-options"] == "nosniff"
+    source = next(item for item in reply.content["sources"] if item["kind"] == "NOTICE")
+    at = stamp_of(datetime.fromisoformat(source["fetchedAt"]))
+    captures = f"{world.urls[0]}/v1/captures?address={address_of(source['url'])}&at={at}"
+    named = httpx2.get(captures, headers=world.nodes[0].headers, trust_env=False).json()["captures"]
+    assert named
+    capture = httpx2.get(f"{world.urls[0]}/v1/evidence/{named[0]}", headers=world.nodes[0].headers, trust_env=False)
+    assert sha256_hex(read_warc(capture.content, where="test").body) == sha256
+    for query in (
+        "",
+        "?address=0&at=1",
+        f"?address={'0' * 64}&at=20261332T000000Z",
+        f"?address={'0' * 64}&at={at}&at={at}",
+    ):
+        assert world.client().get("/v1/captures" + query).status == 422
+    assert httpx2.get(captures, trust_env=False).status_code == 401
     assert world.client().get("/v1/evidence/" + "0" * 64).status == 422
     assert world.client().get("/v1/evidence/..%2Fnode.db").status in (404, 422)
     assert world.client().filing("nonsense").status == 422

@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
 from oracle.audit.evidence_check import Sighting, StoreProof, prove_store
+from oracle.audit.log_check import Fetch
 from oracle.audit.replay import parse_decision, replay
+from oracle.audit.witness import NodeWitness
 from oracle.domain.canonical import canonical_bytes
 from oracle.domain.dossier import parse_dossier
 from oracle.domain.filing import AdverseKind, FilingQuery, Observation, ObservationKind, Party
 from oracle.domain.lifecycle import LifeCycle
+from oracle.errors import InputError, UnreachableError
 from oracle.evidence.store import EvidenceStore
+from oracle.rules.case import query_for
 from oracle.sources.parsed_again import read_settings, settings_bytes
 from tests.cli.command_line import gate
 from tests.proof.every_source import EverySource, every_source
@@ -67,6 +72,69 @@ def test_prove__decision_on_every_source__all_parsed_again(
     assert "bytesOnly" not in proof.check.counts
     assert proof.check.counts["captures.restedOn"] > 5
     assert proof.check.counts["captures.robots"] > 0
+
+
+def served(world: EverySource, asked: list[str], hidden: str = "") -> Fetch:
+    """What a node's API answers of this store; `hidden` is a part of the paths at which it has nothing."""
+
+    def get(path: str) -> bytes | None:
+        asked.append(path)
+        place, _, query = path.partition("?")
+        name = place.rpartition("/")[2]
+        if hidden and hidden in path:
+            return b'{"captures": []}' if place == "/v1/captures" else None
+        if place == "/v1/captures":
+            given = dict(parse_qsl(query))
+            moment = datetime.strptime(given["at"], "%Y%m%dT%H%M%S%z")
+            return canonical_bytes({"captures": world.store.captures(given["address"], moment, given.get("payload"))})
+        if place.startswith("/v1/dossiers/"):
+            return canonical_bytes(world.dossier)
+        try:
+            return world.store.get(name)
+        except InputError:
+            return None
+
+    return get
+
+
+def faults(world: EverySource, decision: bytes, fetch: Fetch) -> dict[str, str]:
+    """Kind of fault by the observation's place, for what a node gives."""
+    read = NodeWitness(fetch).read(decision)
+    asked = query_for(parse_dossier(canonical_bytes(world.dossier), what="sample"))
+    found = {item.place: read.fault(item, asked) for item in read.seen_in(parse_decision(decision, what="decision"))}
+    return {place: fault.kind for place, fault in found.items() if fault is not None}
+
+
+def test_node__decision_on_every_source__origins_and_all_pages_are_served(world: EverySource, decision: bytes) -> None:
+    asked: list[str] = []
+    assert faults(world, decision, served(world, asked)) == {}
+    assert len(asked) == len(set(asked)) < 150
+    screened = [item for item in asked if item.startswith("/v1/captures") and "payload" not in item]
+    assert screened, "pages of a list that no observation names"
+    page = screened[0].split("address=")[1][:64]
+    # Another observation is of that page itself, and so lacks its origin.
+    assert set(faults(world, decision, served(world, [], page)).values()) == {"absent", "origin"}
+
+
+def test_node__that_hides_its_captures__no_origin_holds(world: EverySource, decision: bytes) -> None:
+    found = faults(world, decision, served(world, [], "/v1/captures"))
+    assert set(found.values()) == {"origin"}
+    assert len(found) > 5
+
+
+@pytest.mark.parametrize(
+    "answer", ([], {}, {"captures": "x"}, {"captures": ["../node.db"]}, {"captures": ["0" * 64] * 21})
+)
+def test_node__answer_that_is_no_list_of_captures__one_error(
+    world: EverySource, decision: bytes, answer: object
+) -> None:
+    true = served(world, [])
+
+    def get(path: str) -> bytes | None:
+        return canonical_bytes(answer) if path.startswith("/v1/captures") else true(path)
+
+    with pytest.raises(UnreachableError, match="not a list of captures"):
+        NodeWitness(get).read(decision)
 
 
 def test_replay__decision_on_every_source__same_bytes_offline(

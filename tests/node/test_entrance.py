@@ -21,6 +21,7 @@ from oracle.node.config import HttpConfig
 from oracle.node.http_api import create_app
 from oracle.node.limits import client_address
 from oracle.store.api_keys import ApiKeys, Scope
+from oracle.store.sessions import Sessions
 from tests.node.running_nodes import ServedNode, bare_node, rows
 from tests.samples.dossier import sample_bytes
 

@@ -136,15 +136,23 @@ def confirm(
 @manual.command()
 @_keystore
 @_password
+@click.option("--json", "as_json", is_flag=True, help="Errors as JSON too; the signature is one document in any case.")
 @click.argument("file", type=_FILE)
-def sign(keystore: Path, password_file: Path | None, file: Path) -> None:
+def sign(keystore: Path, password_file: Path | None, as_json: bool, file: Path) -> None:
     """Print your signature as the second person over FILE, to be handed in at the node's page for observations.
 
     Needs no configuration: FILE is the statement as the page gives it. Look at what was published yourself first.
     """
+    del as_json  # read where errors are printed
     from oracle.sources.manual_statement import parse_statement
+    from oracle.sources.parse_error import ParseError
 
-    entered = parse_statement(_read(file), name=file.name)
+    try:
+        entered = parse_statement(_read(file), name=file.name)
+    except ParseError as error:
+        raise InputError(
+            str(error.what), where=str(file), remedy="download the statement from the node's page again"
+        ) from None
     signer = _key(keystore, password_file)
     click.echo(_signed(entered.statement, "confirm", _now(), signer).model_dump_json(by_alias=True))
 

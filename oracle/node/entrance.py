@@ -153,7 +153,8 @@ class Gate:
                 if page:
                     caller = await run_in_threadpool(self._access.visitor, key, Request(scope).cookies)
                 else:
-                    caller = self._access.known(key) or await run_in_threadpool(self._access.caller, key)
+                    known = self._access.known(key)
+                    caller = known if known is not None else await run_in_threadpool(self._access.caller, key)
                 scope["state"]["caller"] = caller
                 allowance = (
                     self._limits.of_caller(caller, address, time.monotonic())

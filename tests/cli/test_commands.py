@@ -65,6 +65,7 @@ COMMANDS = {
     "replay": ("--dossier", "--json"),
     "manual enter": ("--config", "--json"),
     "manual confirm": ("--config", "--json"),
+    "manual sign": ("--keystore", "--json"),
     "duties list": ("NUMBER", "--node", "--config", "--json"),
     "duties declare": ("NUMBER", "--kind", "--event-on", "--what", "--node", "--deployment", "--keystore", "--json"),
     "duties report": ("NUMBER", "--kind", "--reported-on", "--evidence", "--node", "--keystore", "--json"),

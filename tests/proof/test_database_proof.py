@@ -142,14 +142,14 @@ CHANGES = {
     ),
     "answer's signature": (
         "answers",
-        sql("UPDATE answers SET body = CAST(replace(CAST(body AS TEXT), '\"signature\": \"0x', "
-            "'\"signature\": \"0y') AS BLOB) WHERE status = 200"),
+        sql("UPDATE answers SET body = CAST(replace(CAST(body AS TEXT), '\"signature\":\"0x', "
+            "'\"signature\":\"0y') AS BLOB) WHERE status = 200"),
         "ANSWER",
     ),
     "answer turned into yes": ("answers", sql("UPDATE answers SET status = 200 WHERE status = 409"), "ANSWER"),
     "answer's decision": (
         "answers",
-        sql("UPDATE answers SET body = CAST(replace(CAST(body AS TEXT), '\"decision\": ', '\"decision\": 9') AS BLOB)"),
+        sql("UPDATE answers SET body = CAST(replace(CAST(body AS TEXT), '\"decision\":', '\"decision\":9') AS BLOB)"),
         "ANSWER",
     ),
     "dossier's bytes": (

@@ -51,13 +51,33 @@ class Refreshed(Generic[Value]):
                 return Seen(self._value, self._error, late=False)
             running = self._running
             if running is None:
-                running = self._running = threading.Event()
-                threading.Thread(target=self._refresh, args=(running,), name=self._name, daemon=True).start()
+                running = self._begin(ahead=False)
         ended = running.wait(wait)
         with self._lock:
             return Seen(self._value, self._error, late=not ended)
 
-    def _refresh(self, running: threading.Event) -> None:
+    def read_ahead(self) -> None:
+        """Begin a reading for which nobody waits, so that the first who asks finds most of the work done.
+
+        Who asks while it runs waits for it; who asks later gets a reading of his own, whatever its age.
+        """
+        with self._lock:
+            if self._running is None:
+                self._begin(ahead=True)
+
+    def settle(self, wait: float) -> None:
+        """Wait at most `wait` seconds for a reading that runs."""
+        with self._lock:
+            running = self._running
+        if running is not None:
+            running.wait(wait)
+
+    def _begin(self, *, ahead: bool) -> threading.Event:
+        running = self._running = threading.Event()
+        threading.Thread(target=self._refresh, args=(running, ahead), name=self._name, daemon=True).start()
+        return running
+
+    def _refresh(self, running: threading.Event, ahead: bool) -> None:
         value: Value | None = None
         error: str | None = "the reading broke off; the log tells why"
         try:
@@ -68,5 +88,6 @@ class Refreshed(Generic[Value]):
             with self._lock:
                 if error is None:
                     self._value = value
-                self._error, self._ended, self._running = error, time.monotonic(), None
+                self._error, self._running = error, None
+                self._ended = None if ahead else time.monotonic()
             running.set()

@@ -249,6 +249,17 @@ class Register:
         )
         return self._standings
 
+    def read_ahead(self) -> None:
+        """Begin to read dossiers and chain, as a node does when it starts; nobody waits, and a fault is not told here.
+
+        The first visitor's own reading then asks only for what is new.
+        """
+        self._chain.read_ahead()
+
+    def settle(self, wait: float) -> None:
+        """Wait at most `wait` seconds for a reading that runs, before the database is closed."""
+        self._chain.settle(wait)
+
     def shown(self, now: int, *, max_age: float = MAX_AGE, wait: float = WAIT) -> Shown:
         """All rows, by number; `now` in seconds since 1970."""
         known = self.known()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +18,7 @@ from oracle.domain.approval import OnChainStatus
 from oracle.domain.dossier import parse_dossier
 from oracle.node.pages.register_page import PER_PAGE, csv_of
 from oracle.node.refreshed import Seen
-from oracle.node.register import Register, RowStatus, Shown, status_of
+from oracle.node.register import MAX_AGE, Register, RowStatus, Shown, status_of
 from tests.node.running_nodes import ServedNode, bare_node
 from tests.samples.dossier import sample_bytes
 
@@ -79,6 +81,35 @@ def test_register__chain_does_not_answer__says_so_and_claims_nothing(node: Serve
     filing = get(node, "/filings/国合函〔2026〕5号")
     assert filing.status_code == 200
     assert "chip good" not in filing.text
+
+
+def test_start__register__is_read_once_with_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    begun, answers, answered = threading.Event(), threading.Event(), threading.Event()
+
+    def read(*given: Any) -> Any:
+        asked.append(given[-1])
+        begun.set()
+        assert answers.wait(30)
+        answered.set()
+        return SimpleNamespace(block=len(asked), time=1, filings={}, tranches={})
+
+    monkeypatch.setattr("oracle.node.register.read_standings", read)
+    monkeypatch.setattr(Register.shown, "__kwdefaults__", {"max_age": MAX_AGE, "wait": 0})
+    # It serves although the chain has not answered.
+    served = ServedNode(bare_node(tmp_path))
+    try:
+        assert begun.wait(30)
+        assert "The chain can&#39;t be read just now" in get(served, "/").text
+        answers.set()
+        assert answered.wait(30)
+        assert asked == [None]
+        # A reading of its own that goes on from the first one, so nothing of before the visit passes for new.
+        assert any("block 2," in get(served, "/").text for _ in range(200))
+        assert [getattr(before, "block", None) for before in asked] == [None, 1]
+    finally:
+        answers.set()
+        served.stop()
 
 
 def test_register__a_dossier_more__is_there_at_once(node: ServedNode) -> None:

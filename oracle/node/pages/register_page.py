@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -21,6 +22,8 @@ __all__ = ["PER_PAGE", "csv_of", "register_router"]
 
 PER_PAGE = 25
 _MAX_WORDS = 200
+#: So long an ending node waits for a reading of the chain, in seconds.
+_SETTLE = 1.0
 
 _COLUMNS = (
     *("number", "entity", "uscc", "filing", "status", "validAfter", "validUntil", "sequence"),
@@ -29,8 +32,15 @@ _COLUMNS = (
 
 
 def register_router(register: Register) -> APIRouter:
-    """The routes / and /filings.csv."""
-    router = APIRouter(include_in_schema=False)
+    """The routes / and /filings.csv; the register is read once when the application starts."""
+
+    @asynccontextmanager
+    async def life(_app: FastAPI) -> AsyncIterator[None]:
+        register.read_ahead()
+        yield
+        await run_in_threadpool(register.settle, _SETTLE)
+
+    router = APIRouter(include_in_schema=False, lifespan=life)
 
     def found(request: Request) -> tuple[Shown, list[Row], str, str]:
         words = request.query_params.get("q", "").strip()[:_MAX_WORDS]

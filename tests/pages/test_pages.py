@@ -248,6 +248,9 @@ def test_each_page__wide_and_narrow__fits_and_is_named(shown: ShownWorld, browse
                 go(page, shown, path, key)
                 wide = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
                 assert wide[0] <= wide[1], (path, width, wide)
+                tops = page.evaluate("[...document.querySelectorAll('.top nav a')].map(link => link.offsetTop)")
+                assert len(tops) == 5, path
+                assert len(set(tops)) == 1, (path, width)
                 expect(page.locator("h1")).to_have_count(1)
                 chinese = re.search("[㐀-鿿]", page.title()) is not None
                 assert chinese is (language == "zh" or path in (FILING, SUSPENDED)), (path, page.title())

@@ -9,14 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx2
 import pytest
 
+from oracle.chain.key_standing import KeyStanding, Standing
 from oracle.node.access import PAGES, form_token
+from oracle.node.condition import Head
 from oracle.node.http_api import create_app
+from oracle.node.refreshed import Refreshed
 from oracle.store.api_keys import ApiKeys, Scope
 from oracle.store.sessions import Sessions
 from tests.node.running_nodes import ServedNode, bare_node, rows
@@ -239,6 +243,25 @@ def test_pages__key_of_another_scope__403_for_what_its_scope_may_not(node: Serve
             assert person.get(path).status_code == (200 if path in paths else 403), (scope, path)
         status = person.post("/operator/suspensions/review", {"number": "x"}).status_code
         assert status == (422 if scope is Scope.OPERATOR else 403)
+
+
+@pytest.mark.parametrize(("chain", "coin"), ((1, "ETH"), (137, "of the native coin")))
+def test_health__balance_and_space__for_people_and_exact(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chain: int, coin: str
+) -> None:
+    with served(tmp_path) as found:
+        head = Head(1, 1, KeyStanding(Standing.MEMBER, ()), 1_234_567_890_123_456_789)
+        monkeypatch.setattr(found.node, "relay", SimpleNamespace(address="0x" + "11" * 20))
+        monkeypatch.setattr(found.node.condition, "head", Refreshed("head", lambda: head))
+        monkeypatch.setattr(found.node.condition, "disks", lambda: {"database": 5 * 2**30 + 2**29, "state": None})
+        settings = found.node.config
+        there = settings.model_copy(update={"chain": settings.chain.model_copy(update={"id": chain})})
+        monkeypatch.setattr(found.node, "config", there)
+        text = signed_in(found, Scope.OPERATOR).get("/operator/health").text
+    assert f"<dd>1.234567890123456789 {coin} " in text
+    assert "1,234,567,890,123,456,789 wei" in text
+    assert "<dd>5.5 GiB " in text
+    assert "5,905,580,032 bytes" in text
 
 
 def test_session__at_the_api__is_no_key(node: ServedNode) -> None:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from oracle.node.pages.language import catalogue, language_of, translator
 from oracle.node.pages.languages_page import local as is_local
-from oracle.node.pages.shown import amount, cut, percent, span
+from oracle.node.pages.shown import amount, cut, percent, size, span
 from oracle.node.register import RowStatus
 
 TEMPLATES = Path("oracle/node/pages/templates")
@@ -98,6 +98,9 @@ def test_shown__amounts_shares_and_spans__exact() -> None:
     assert amount("1000000000000", 6) == "1,000,000"
     assert amount(10**30 + 1, 18) == "1,000,000,000,000.000000000000000001"
     assert (percent(999_999, 1_000_000), percent(1, 1), percent(0, 0), percent(1, 3)) == ("99.9", "100", "0", "33.3")
+    assert [size(count) for count in (0, 1023, 1024, 1536, 2**30 - 1, 2**30, 5 * 2**40, 2**60)] == [
+        *("0 B", "1023 B", "1.0 KiB", "1.5 KiB", "1,023.9 MiB", "1.0 GiB", "5.0 TiB", "1,048,576.0 TiB")
+    ]
     assert cut("0x" + "ab" * 20, 6, 4) == "0xabab…abab"
     assert cut("short") == "short"
     t = translator("en")

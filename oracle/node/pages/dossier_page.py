@@ -41,11 +41,11 @@ from oracle.node.pages.dossier_form import (
 from oracle.node.pages.language import language_of
 from oracle.node.pages.posted import Posted, read_form, signed_in
 from oracle.node.pages.surroundings import page
+from oracle.node.pages.verdict_rows import verdict_rows
 from oracle.node.proposals_api import handed_in
 from oracle.node.service import Node
 from oracle.node.stored_calls import StoredCalls
 from oracle.rules.case import Case
-from oracle.rules.explanations import explain
 from oracle.rules.table import evaluate
 from oracle.rules.verdict import Verdict
 
@@ -57,7 +57,6 @@ _MAX_BYTES = MAX_DOSSIER_BYTES + 1_500_000
 _AT_ONCE = 2
 _TURN_SECONDS = 3.0
 _MAX_FAULTS = 300
-_ORDER = {Verdict.FAIL: 0, Verdict.INDETERMINATE: 1, Verdict.PASS: 2}
 
 
 @dataclass(frozen=True)
@@ -240,7 +239,6 @@ def _near(path: str, known: set[str]) -> str | None:
 def _tried(request: Request, node: Node, dossier: Dossier) -> Response:
     """A valid dossier: its hash, and what each rule says before anything was observed."""
     verdicts = evaluate(Case(dossier=dossier, policy=node.config.policy, now=int(time.time())))
-    findings = sorted(verdicts.findings, key=lambda item: _ORDER[item.result])
     number = dossier.filing.filing_number
     return page(
         request,
@@ -249,8 +247,8 @@ def _tried(request: Request, node: Node, dossier: Dossier) -> Response:
         hash="0x" + dossier.dossier_hash().hex(),
         filing="0x" + filing_id(number).hex() if number else None,
         canonical=dossier.canonical().decode("utf-8"),
-        findings=[(item, explain(item.rule).texts) for item in findings],
-        counts={verdict.value: sum(item.result is verdict for item in findings) for verdict in Verdict},
+        findings=verdict_rows(item.as_json() for item in verdicts.findings),
+        counts={verdict.value: sum(item.result is verdict for item in verdicts.findings) for verdict in Verdict},
         operator=node.operator(),
     )
 

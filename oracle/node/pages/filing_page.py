@@ -23,10 +23,10 @@ from oracle.node.pages.language import catalogue, language_of, translator
 from oracle.node.pages.shown import seconds_of, utc
 from oracle.node.pages.sight import Sight, sight_of
 from oracle.node.pages.surroundings import page
+from oracle.node.pages.verdict_rows import verdict_rows
 from oracle.node.refreshed import Refreshed, Seen
 from oracle.node.register import Register, Row, RowStatus
 from oracle.node.service import Node
-from oracle.rules.explanations import explain
 from oracle.store.lists import Lists
 
 __all__ = ["filing_router"]
@@ -142,7 +142,7 @@ def _known_here(
             "decision": decision,
             "decided": decision.decided_at,
             "signed": seconds_of(signed) if signed else None,
-            "verdicts": [_verdict(item) for item in decision.outcome["verdicts"]],
+            "verdicts": verdict_rows(decision.outcome["verdicts"]),
         }
     return found
 
@@ -159,14 +159,6 @@ def _observed(item: Observation) -> dict[str, Any]:
         "seen": seconds_of(item.fetched_at),
         "files": [name for name in (item.sha256, item.attachment_sha256) if name],
     }
-
-
-def _verdict(finding: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        texts: Any = explain(finding["rule"]).texts
-    except InputError:  # decided under rules of another version
-        texts = None
-    return {**finding, "texts": texts}
 
 
 def _steps(row: Row, known: Mapping[str, Any], life: Life | None) -> list[dict[str, Any]]:

@@ -54,6 +54,8 @@ _AGE = 5.0
 _WAIT = 5.0
 #: Filings listed on the page of suspensions.
 _MOST = 200
+#: Ethereum and its test networks: elsewhere the native coin may have another name.
+_ETHER = frozenset({1, 17_000, 560_048, 11_155_111})
 _STATEMENT = re.compile(r"[0-9a-f]{64}")
 _STOPS = frozenset({RecordKind.SUSPENDED, RecordKind.DECLARED, RecordKind.OVERDUE, RecordKind.ADVERSE})
 
@@ -128,6 +130,7 @@ def operator_router(node: Node, calls: StoredCalls, register: Register) -> APIRo
                 "stored": stored,
                 "head": head,
                 "endpoints": endpoints,
+                "coin": "ETH" if node.config.chain.id in _ETHER else None,
                 "disks": condition.disks(),
                 "facts": node.operator(),
                 "relay": node.relay.address if node.relay is not None else None,

@@ -1,4 +1,4 @@
-"""How values are written on a page: moments, amounts, hashes, spans of time. The filters of the templates."""
+"""How values and sentences are written on a page: moments, amounts, hashes, spans. The filters of the templates."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from oracle.chain.filing_picture import in_utc
+from oracle.node.pages.told import meaning, told
 
-__all__ = ["FILTERS", "amount", "cut", "percent", "seconds_of", "span", "utc"]
+__all__ = ["FILTERS", "amount", "cut", "percent", "seconds_of", "size", "span", "utc"]
 
 
 def utc(moment: int | None) -> str:
@@ -31,6 +32,15 @@ def amount(units: int | str, decimals: int = 0) -> str:
     whole, rest = divmod(int(units), 10**decimals)
     tail = str(rest).rjust(decimals, "0").rstrip("0") if decimals else ""
     return f"{whole:,}" + (f".{tail}" if tail else "")
+
+
+def size(count: int) -> str:
+    """Bytes in the largest binary unit of which there is one, rounded down to a tenth: size(1536) is 1.5 KiB."""
+    for power, unit in ((4, "TiB"), (3, "GiB"), (2, "MiB"), (1, "KiB")):
+        if count >= 1024**power:
+            whole, tenth = divmod(count * 10 // 1024**power, 10)
+            return f"{whole:,}.{tenth} {unit}"
+    return f"{count} B"
 
 
 def percent(part: int | str, whole: int | str) -> str:
@@ -63,7 +73,10 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "utc": utc,
     "stamp": stamp,
     "amount": amount,
+    "size": size,
     "percent": percent,
     "cut": cut,
     "span": span,
+    "told": told,
+    "meaning": meaning,
 }

@@ -194,7 +194,7 @@ def _config(
             "name": f"operator-{index}",
             "http": {
                 "cache_seconds": cache_seconds,
-                "limits": dict.fromkeys(("issuer", "auditor", "operator", "anonymous"), 0),
+                "limits": dict.fromkeys(("issuer", "auditor", "operator", "anonymous", "sign_in"), 0),
             },
             "chain": {"id": 31337, "registry": registry, "rpc_url": anvil.url},
             "key": {"keystore": "unused", "password_env": "UNUSED"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -31,12 +32,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
-    """Every call of a batch that the reading makes."""
+    """Every call of a batch that this thread makes: the nodes of the world read in theirs."""
     made: list[Call] = []
-    batch = RawRpc.batch
+    batch, here = RawRpc.batch, threading.get_ident()
 
     def counted(self: RawRpc, calls: Sequence[Call], *more: Any, **named: Any) -> list[Any]:
-        made.extend(calls)
+        if threading.get_ident() == here:
+            made.extend(calls)
         return batch(self, calls, *more, **named)
 
     monkeypatch.setattr(RawRpc, "batch", counted)

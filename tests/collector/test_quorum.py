@@ -102,9 +102,9 @@ def test_collect__refusal__keeps_rules_and_differences_bounded() -> None:
 
 def test_collect__threshold_reached__does_not_wait_for_the_slow_one() -> None:
     began = time.monotonic()
-    quorum = gather(signed(SIGNERS[0]), signed(SIGNERS[1]), signed(SIGNERS[2]), delays=(0, 0, 2.5))
+    quorum = gather(signed(SIGNERS[0]), signed(SIGNERS[1]), signed(SIGNERS[2]), delays=(0, 0, 25), timeout=30)
     assert quorum.reached
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20
     assert "not waited for" in (quorum.answers[2].reason or "")
 
 
@@ -117,8 +117,8 @@ def test_collect__node_too_slow__unreachable_after_its_timeout() -> None:
 def test_collect__node_drips_its_answer__the_deadline_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("oracle.collector.quorum.DEADLINE_SECONDS", 0.5)
     began = time.monotonic()
-    quorum = gather(signed(SIGNERS[0]), signed(SIGNERS[1]), delays=(0, 2.0), timeout=30)
-    assert time.monotonic() - began < 1.9
+    quorum = gather(signed(SIGNERS[0]), signed(SIGNERS[1]), delays=(0, 25), timeout=30)
+    assert time.monotonic() - began < 20
     assert quorum.answers[1].reason == "no answer within 0.5 s"
 
 

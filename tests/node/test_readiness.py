@@ -101,7 +101,7 @@ def test_refreshed__reading_hangs__the_asker_waits_no_longer_than_it_wants() -> 
     began = time.monotonic()
     assert value.newest(max_age=0, wait=0.05).late
     assert value.newest(max_age=0, wait=0.05).value is None
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 9
     assert len(count) == 1, "one reading at a time"
     go.set()
     assert value.newest(max_age=0, wait=5).value == 1

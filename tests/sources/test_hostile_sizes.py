@@ -1,14 +1,14 @@
-"""A megabyte of the worst that each parser can be given: its own error or an answer, within a second of CPU time.
+"""A megabyte of the worst that each parser can be given: its own error or an answer, within two seconds of CPU time.
 
 A file smaller than a megabyte counts as one, so that what a few kB unpack to is bounded too. CPU time is counted, not
-the clock: a loaded machine does not fail these tests.
+the clock, and held against the machine's pace: a loaded machine does not fail these tests. What grows with the square
+of the size takes ten seconds and more.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import time
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -36,6 +36,7 @@ from oracle.sources.http_json import HttpJsonConfig, stated_in
 from oracle.sources.manual_statement import parse_statement
 from oracle.sources.registry_file import RegistryFileConfig, rows_of
 from oracle.sources.screening import ScreeningConfig, entries_of
+from tests.pace import within
 from tests.sources.minisign_key import MinisignKey
 from tests.sources.test_csrc_parse import COMPANY, notice_page
 
@@ -373,17 +374,14 @@ def marks(count: int) -> bytes:
     return ("a" + "\u0300\u0316" * count).encode()
 
 
-def seconds_per_mb(parse: Callable[[bytes], object], data: bytes) -> float:
-    began = time.process_time()
-    with suppress(FilingGateError):
-        parse(data)
-    return (time.process_time() - began) / max(1.0, len(data) / MB)
-
-
 @pytest.mark.parametrize(("parse", "make"), CASES)
-def test_parser__worst_shape__own_error_or_answer_within_a_second_per_mb(
+def test_parser__worst_shape__own_error_or_answer_within_two_seconds_per_mb(
     parse: Callable[[bytes], object], make: Callable[[], bytes]
 ) -> None:
     data = make()
-    # Other programs on the same core slow a measurement down now and then, never three in a row.
-    assert any(seconds_per_mb(parse, data) < 1 for _ in range(3))
+
+    def read() -> None:
+        with suppress(FilingGateError):
+            parse(data)
+
+    assert within(2 * max(1.0, len(data) / MB), read)

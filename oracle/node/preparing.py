@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,7 +14,8 @@ from oracle.domain.names import filing_id, fold_name, fold_number
 from oracle.errors import FilingGateError
 from oracle.node.kept_rows import KeptRows
 from oracle.node.service import Node
-from oracle.rules.case import query_for
+from oracle.rules.case import Case, query_for
+from oracle.rules.table import evaluate
 
 __all__ = ["Preparing"]
 
@@ -83,6 +85,8 @@ class Preparing:
         number = dossier.filing.filing_number if dossier is not None else None
         if dossier is None or number is None:
             return
+        # What the dossier alone decides is found, and worded, now.
+        _ = evaluate(Case(dossier, node.config.policy, int(time.time()))).canonical
         query, folded = query_for(dossier), fold_number(number)
         filing = "0x" + filing_id(folded).hex()
         if query.entity_name is not None:

@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from oracle.rules.case import Case
+from oracle.rules.case import Case, OfDossier
 
-__all__ = ["Basis", "Finding", "Rule", "Verdict", "VerdictTable", "failed", "passed", "unclear"]
+__all__ = ["Basis", "DossierRule", "Finding", "Rule", "Verdict", "VerdictTable", "failed", "passed", "unclear"]
 
 
 class Verdict(StrEnum):
@@ -62,6 +62,13 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class DossierRule(Rule):
+    """A rule that looks at nothing but the dossier, the policy and the day; its type holds it to that."""
+
+    check: Callable[[OfDossier], Outcome]
+
+
+@dataclass(frozen=True)
 class Finding:
     """One rule's answer to one case."""
 
@@ -81,8 +88,9 @@ class Finding:
             "explanation": self.explanation,
         }
 
+    @cached_property
     def canonical(self) -> bytes:
-        """RFC 8785 bytes of `as_json`: five texts."""
+        """RFC 8785 bytes of `as_json`: five texts. Computed once."""
         return orjson.dumps(self.as_json(), option=orjson.OPT_SORT_KEYS)
 
 
@@ -109,4 +117,4 @@ class VerdictTable:
     @cached_property
     def canonical(self) -> bytes:
         """RFC 8785 bytes of `as_json`, computed once."""
-        return b"[" + b",".join([finding.canonical() for finding in self.findings]) + b"]"
+        return b"[" + b",".join([finding.canonical for finding in self.findings]) + b"]"

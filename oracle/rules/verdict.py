@@ -100,15 +100,16 @@ class VerdictTable:
 
     findings: tuple[Finding, ...]
 
-    @property
+    @cached_property
     def all_pass(self) -> bool:
         """Whether there are findings and each is PASS."""
-        return bool(self.findings) and all(finding.result is Verdict.PASS for finding in self.findings)
+        return bool(self.findings) and not self.not_passed
 
-    @property
+    @cached_property
     def not_passed(self) -> tuple[Finding, ...]:
         """The findings that are FAIL or INDETERMINATE."""
-        return tuple(finding for finding in self.findings if finding.result is not Verdict.PASS)
+        met = Verdict.PASS
+        return tuple([finding for finding in self.findings if finding.result is not met])
 
     def as_json(self) -> list[dict[str, Any]]:
         """One object a finding."""

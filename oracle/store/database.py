@@ -271,9 +271,11 @@ class Database:
         number = fold_number(query.number) if query.number else None
         name = fold_name(query.entity_name) if query.entity_name else None
         with self._engine.connect() as connection:
+            # An entity may have thousands of sightings, a number has its own: its index is the one to use.
+            entity = table.c.entity_name if number is None else table.c.entity_name.concat("")
             newest = (
                 select(table.c.sighting)
-                .where(table.c.number.is_not_distinct_from(number), table.c.entity_name.is_not_distinct_from(name))
+                .where(table.c.number.is_not_distinct_from(number), entity.is_not_distinct_from(name))
                 .order_by(table.c.id.desc())
                 .limit(1)
             )

@@ -217,6 +217,9 @@ class Desk:
     def _item(self, waiting: _Waiting) -> _Item | None:
         node, proposed = self._node, waiting.given.proposed
         dossier = node.database.kept_dossier(proposed.dossier_hash)
+        if dossier is None and node.view.has(proposed.filing):
+            # It was made ready once and has left the memory since: to read it again is all that is missing.
+            dossier = node.database.dossier(proposed.dossier_hash)
         raw = dossier.filing.filing_number if dossier is not None else None
         if dossier is None or raw is None:
             return None

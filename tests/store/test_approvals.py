@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import event
 
 from oracle.domain.filing import FilingQuery
-from oracle.domain.names import filing_id
+from oracle.domain.names import filing_id, fold_name
 from oracle.store.approvals import Asked, newest
 from oracle.store.database import Database
 from tests.samples.dossier import ENTITY_NAME, sample_observation, sample_record
@@ -20,11 +21,14 @@ def test_newest__one_entity_has_many_filings__the_newest_sighting_of_each_number
     for number in [*NUMBERS, *NUMBERS]:
         seen = sample_observation(record=sample_record(number=number))
         database.add_sighting(FilingQuery(number=number, entity_name=ENTITY_NAME), [seen])
-    said: list[tuple[str, object]] = []
+    said: list[tuple[str, Any]] = []
     event.listen(
         database.engine, "before_cursor_execute", lambda _c, _cursor, text, values, _x, _m: said.append((text, values))
     )
-    asked = [Asked(number, ENTITY_NAME, "0x" + filing_id(number).hex(), 1, "0x" + "00" * 32) for number in NUMBERS[:2]]
+    asked = [
+        Asked(number, fold_name(ENTITY_NAME), "0x" + filing_id(number).hex(), 1, "0x" + "00" * 32)
+        for number in NUMBERS[:2]
+    ]
     with database.engine.connect() as connection:
         found = newest(connection, asked)
         mine = [database.last_sighting(FilingQuery(number=number, entity_name=ENTITY_NAME)) for number in NUMBERS[:2]]

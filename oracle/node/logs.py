@@ -224,6 +224,9 @@ def configure_logs(config: NodeConfig, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(config.logging.level.upper())
+    # No line tells its place in the source, thread or process: to find them costs as much as to write the line.
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # At their own debug level these write whole requests.
     for name in (
         "urllib3",

@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
@@ -43,11 +44,21 @@ from oracle.store.sessions import Sessions
 __all__ = ["NodeApp", "create_app"]
 
 
+#: The framework would send traces and logs to wherever the environment says, past what takes secrets out of them.
+_SILENT: TelemetryConfig = {"auto_configure": False, "tracing": False, "metrics": False, "logs": False}
+
+
 class NodeApp(FastAPI):
     """FastAPI behind the entrance. A route added to it needs a key of scope operator unless `ACCESS` says otherwise."""
 
     def __init__(self, config: HttpConfig, access: Access, metrics: Metrics, desk: Desk) -> None:
-        super().__init__(title="filing-gate operator node", version=__version__, docs_url=None, redoc_url=None)
+        super().__init__(
+            title="filing-gate operator node",
+            version=__version__,
+            docs_url=None,
+            redoc_url=None,
+            telemetry=_SILENT,
+        )
         self._http = config
         self._desk = desk
         self._access = access

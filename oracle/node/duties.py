@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
@@ -164,17 +164,23 @@ class Duties:
     # The record ------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def looking(self, number: str, record: list[RecordedEvent] | None = None) -> Iterator[None]:
+    def looking(
+        self,
+        number: str,
+        record: list[RecordedEvent] | None = None,
+        dossiers: Mapping[str, Dossier] | None = None,
+    ) -> Iterator[None]:
         """Within the block this thread reads a filing's record once, and again after it has added to it.
 
         What another process records meanwhile counts at the next look, as if it came after this one. `record` is what
-        was read of it in this moment.
+        was read of it in this moment, `dossiers` are some by their hash that need not be read.
         """
         self._memory.record = {} if record is None else {number: record}
+        self._memory.dossiers = dict(dossiers or {})
         try:
             yield
         finally:
-            self._memory.record = None
+            self._memory.record = self._memory.dossiers = None
 
     def read_again(self, number: str) -> None:
         """Within `looking`: what was recorded since the block began counts from here on."""
@@ -190,24 +196,36 @@ class Duties:
             memory[number] = self._database.filing_events(number)
         return memory[number]
 
+    def _dossier(self, name: str) -> Dossier | None:
+        memory: dict[str, Dossier] | None = getattr(self._memory, "dossiers", None)
+        if memory is None:
+            return self._database.dossier(name)
+        if name not in memory:
+            memory |= self._database.dossiers_of([name])
+        return memory.get(name)
+
     def _add(self, number: str, key: str, item: RecordedEvent) -> bool:
         added = self._database.add_filing_event(number, key, item)
         self.read_again(number)
         return added
 
-    def glance(self, registry: Registry, records: Mapping[str, Sequence[RecordedEvent]]) -> Snapshot:
+    def approved_dossiers(self, records: Mapping[str, Sequence[RecordedEvent]]) -> dict[str, Dossier]:
+        """By their hash, the dossiers of the newest approvals in these records, read at once."""
+        approved = ([item for item in events if item.kind is RecordKind.APPROVED] for events in records.values())
+        return self._database.dossiers_of([rows[-1].content["dossierHash"] for rows in approved if rows])
+
+    def glance(
+        self, registry: Registry, records: Mapping[str, Sequence[RecordedEvent]], dossiers: Iterable[Dossier]
+    ) -> Snapshot:
         """The registry as it stands now; all that looks at these filings (by folded number) ask of it is read at once.
 
-        UnreachableError if the chain can't be read.
+        `dossiers` are those of `approved_dossiers`. UnreachableError if the chain can't be read.
         """
         blocks: dict[str, int | None] = {}
-        named: list[str] = []
         for number, events in records.items():
             rows = [item for item in events if item.kind in _CHAIN_KINDS]
             blocks[_id(number)] = int(rows[-1].content["block"]) if rows else None
-            named += [item.content["dossierHash"] for item in events if item.kind is RecordKind.APPROVED][-1:]
         own = f"eip155:{self._config.chain.id}"
-        dossiers = self._database.dossiers_of(named).values()
         tokens = [item.contract for dossier in dossiers for item in dossier.issue_plan.tranches if item.chain == own]
         return Snapshot(registry, blocks, tokens, self._connections.constants)
 
@@ -308,7 +326,7 @@ class Duties:
         if event.name == "FilingApproved":
             kind = RecordKind.APPROVED
             name = "0x" + values["dossierHash"].hex()
-            dossier = self._database.dossier(name)
+            dossier = self._dossier(name)
             content |= {
                 "dossierHash": name,
                 "term": self._term(dossier, now),
@@ -381,7 +399,7 @@ class Duties:
     def approved_dossier(self, number: str, state: FilingState | None) -> Dossier | None:
         """The dossier of the newest approval on chain; None if there is no approval, or the dossier was never given."""
         approval = _newest_approval(self._record(number), state)
-        return self._database.dossier(approval.content["dossierHash"]) if approval else None
+        return self._dossier(approval.content["dossierHash"]) if approval else None
 
     def _issued(self, dossier: Dossier, registry: Registry) -> bool | None:
         """Whether anything was issued on any chain; None where none is known and one was not read."""

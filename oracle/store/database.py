@@ -194,20 +194,25 @@ class Database:
             ).scalar()
         if canonical is None:
             return None
-        return self._checked(name, canonical)
+        dossier = self._checked(name, canonical)
+        self._dossiers.put(name, dossier)
+        return dossier
 
-    def _checked(self, name: str, canonical: bytes) -> Dossier:
+    @staticmethod
+    def _checked(name: str, canonical: bytes) -> Dossier:
         """A stored dossier, parsed and held against its hash."""
         dossier = parse_dossier(canonical, what=f"stored dossier {name}")
         if "0x" + dossier.dossier_hash().hex() != name:
             raise FilingGateError(
                 "the stored dossier no longer fits its hash", where=name, remedy="restore the database from a backup"
             )
-        self._dossiers.put(name, dossier)
         return dossier
 
     def dossiers_of(self, names: Sequence[str]) -> dict[str, Dossier]:
-        """Those of several hashes that are there, each checked against its hash when it is read."""
+        """Those of several hashes that are there, each checked against its hash when it is read.
+
+        Those read are not kept: a round over all filings would drive out the dossiers that requests are about.
+        """
         found = {name: kept for name in names if (kept := self._dossiers.get(name)) is not None}
         missing = [name for name in names if name not in found]
         if missing:

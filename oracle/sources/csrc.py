@@ -55,8 +55,9 @@ _LONGEST_URL = 2000
 #: Glances share a reading of the lists for so long after it, in seconds, or for so many times as long as it took, but
 #: never longer than the last of these.
 SHARED_SECONDS, SHARED_TIMES, LONGEST_SHARED = 1.0, 4.0, 60.0
-#: Parsed pages that are remembered. Those of lists are not among them: they are kept from one reading to the next.
-REMEMBERED = 1024
+#: Parsed pages that are remembered, about 2 KB each: a watch reads thousands in turn, and few of them change. Those of
+#: lists are not among them: they are kept from one reading to the next.
+REMEMBERED = 16_384
 _UNKNOWN_STATE = "the vocabulary does not know {!r}: add it to [vocabulary] once its meaning is sure"
 
 T = TypeVar("T")
@@ -324,12 +325,17 @@ class _Memory:
         self._lock = Lock()
         self._parsed: dict[Any, Any] = {}
 
-    def get(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
-        """What `make` made of the same key before, or makes now; its errors are not kept."""
+    def find(self, key: tuple[Any, ...]) -> Any | None:
+        """What was made of a key, None if it is not remembered."""
         with self._lock:
             found = self._parsed.pop(key, None)
             if found is not None:
                 self._parsed[key] = found  # the last to be forgotten
+            return found
+
+    def get(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
+        """What `make` made of the same key before, or makes now; its errors are not kept."""
+        found = self.find(key)
         if found is None:
             found = make()
             with self._lock:
@@ -464,7 +470,7 @@ class _Visit:
         known: set[str] = set()
         total: int | None = None
         for number in range(1, config.max_pages + 1):
-            answer, page = self._list_page(self._list_url(channel_id, number))
+            answer, page = self._list_page(channel_id, number)
             self._list_read = answer
             fresh = {item.url for item in page.items}
             if total is not None and page.total != total:
@@ -483,8 +489,9 @@ class _Visit:
         if total is None or len(items) != total:
             raise _list_fault(answer, f"{len(items)} of {total} items were read (maxPages {config.max_pages})")
 
-    def _list_page(self, url: str) -> tuple[Exchange, ListPage]:
+    def _list_page(self, channel_id: str, number: int) -> tuple[Exchange, ListPage]:
         reading, name = self._reading, parse_list.__qualname__
+        url = reading.parse(("address", channel_id, number), lambda: self._list_url(channel_id, number))
         answer = self._http.get(url, read=lambda sha256: (name, sha256) in reading.known)
         key = name, answer.sha256
         return answer, reading.parse(key, lambda: self._made(answer, parse_list))
@@ -524,8 +531,9 @@ class _Visit:
     # --- notices ------------------------------------------------------------------------------------------------------
 
     def _notice(self, item: _Item) -> None:
-        page = self._http.get(item.url)
-        notice = self._parsed(page, lambda body: parse_notice(body, self._config, item.listed), item.listed)
+        page, notice = self._page(
+            item.url, lambda body: parse_notice(body, self._config, item.listed), "notice", item.listed
+        )
         record = notice.record
         if self._number is not None and record.number != self._number:
             return
@@ -749,6 +757,24 @@ class _Visit:
                 detail=why[:_LONGEST],
             )
         )
+
+    def _page(self, url: str, parse: Callable[[bytes], T], *about: object) -> tuple[Exchange, T]:
+        """An address asked now, and its answer parsed; where the site says that it has not changed, that of before.
+
+        `about` says what `parse` makes of the bytes, and all else that it looks at.
+        """
+        known: dict[str, T] = {}
+
+        def read(sha256: str) -> bool:
+            found = self._memory.find((sha256, *about))
+            if found is not None:
+                known[sha256] = found
+            return found is not None
+
+        page = self._http.get(url, read=read)
+        if page.sha256 in known:
+            return page, known[page.sha256]
+        return page, self._memory.get((page.sha256, *about), lambda: self._made(page, parse))
 
     # --- observations -------------------------------------------------------------------------------------------------
 

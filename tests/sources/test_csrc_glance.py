@@ -12,7 +12,8 @@ from oracle.domain.filing import FilingQuery, ObservationKind
 from oracle.evidence.store import EvidenceStore
 from oracle.sources import SharingSource
 from oracle.sources.csrc import SHARED_SECONDS, CsrcConfig, CsrcSource
-from oracle.sources.csrc_lists import ListPage, parse_list
+from oracle.sources.csrc_lists import Listed, ListPage, parse_list
+from oracle.sources.csrc_parse import Notice, parse_notice
 from tests.sources.conftest import SourceMaker
 from tests.standin.csrc_site import CsrcSite
 
@@ -155,3 +156,28 @@ def test_reading__unchanged_pages_of_lists__neither_read_nor_parsed_again__and_k
     assert shared._shared is not None
     assert not shared._shared.failed  # what the store has lost was asked for in full
     assert requests(published, "/searchList/") > 3 + 3 + 3 + 2 + 2
+
+
+def test_glance__unchanged_notice__not_parsed_again__a_changed_one_is(
+    published: CsrcSite, evidence: EvidenceStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[Listed | None] = []
+
+    def counted(data: bytes, config: CsrcConfig, listed: Listed | None = None) -> Notice:
+        parsed.append(listed)
+        return parse_notice(data, config, listed)
+
+    monkeypatch.setattr("oracle.sources.csrc.parse_notice", counted)
+    published.set_state(etags=True)
+    config = CsrcConfig(base_url=published.url, notice_channels=["c900002"], backoff_seconds=0)
+    shared = CsrcSource(config, evidence, lambda: datetime.now(UTC), cache=tmp_path / "cache")
+    first, second = shared.glance(QUERIES[0]), shared.glance(QUERIES[0])
+    assert (first[0].record, first[0].sha256) == (second[0].record, second[0].sha256)
+    assert [second[0].http_status, len(parsed)] == [304, 1]
+    published.set_state(notices=[{**row, "units": 5} for row in published.read()["notices"]])
+    third = shared.glance(QUERIES[0])[0]
+    assert third.record is not None
+    assert [third.http_status, third.record.units, len(parsed)] == [200, 5, 2]
+    for path in (tmp_path / "evidence").rglob("*"):
+        path.unlink() if path.is_file() else None
+    assert shared.glance(QUERIES[0])[0].http_status == 200  # what the store has lost is asked for in full

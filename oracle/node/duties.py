@@ -156,6 +156,7 @@ class Duties:
         self._domain = Domain(config.chain.id, config.chain.registry)
         self._lock = threading.Lock()
         self._memory = threading.local()
+        self._filings: tuple[tuple[int, int], tuple[str, ...]] | None = None
         self._swept_at: int | None = None
         self._reports: dict[str, Report] = {}
         #: How the relay's transactions stood when last looked at; None before, and for a relay that keeps no book.
@@ -583,9 +584,14 @@ class Duties:
 
     def filings(self) -> list[str]:
         """The folded numbers of all filings with a record, and of the newest dossiers without one."""
-        recorded = self._database.recorded_filings()
-        known = set(recorded)
-        return [*recorded, *(name for name in self._database.dossier_numbers(MAX_UNRECORDED) if name not in known)]
+        counted = self._database.counted()
+        if self._filings is None or self._filings[0] != counted:
+            # Counted before they are read: what comes in between is read again the next time.
+            recorded = self._database.recorded_filings()
+            known = set(recorded)
+            others = [name for name in self._database.dossier_numbers(MAX_UNRECORDED) if name not in known]
+            self._filings = counted, (*recorded, *others)
+        return list(self._filings[1])
 
     def noted(self, report: Report, now: int) -> None:
         """Put one filing's report into `swept`."""

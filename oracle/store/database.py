@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, Insert, case, func, select, text
+from sqlalchemy import Connection, Engine, Insert, case, func, literal, select, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from oracle.domain.dossier import Dossier, parse_dossier
@@ -310,7 +310,7 @@ class Database:
             for kind in (ObservationKind.NOTICE, ObservationKind.WITHDRAWAL):
                 row = connection.execute(
                     select(table.c.content)
-                    .where(table.c.number == number, table.c.kind == kind.value)
+                    .where(table.c.number == number, table.c.kind == literal(kind.value, literal_execute=True))
                     .order_by(table.c.id.desc())
                     .limit(1)
                 ).scalar()
@@ -457,6 +457,15 @@ class Database:
         for number, kind, at, by, content, evidence in rows:
             found[number].append(RecordedEvent(RecordKind(kind), int(at), by, json.loads(content), evidence))
         return found
+
+    def counted(self) -> tuple[int, int]:
+        """How many rows all records have, and how many dossiers there are: neither loses one."""
+        with self._engine.connect() as connection:
+            events, dossiers = (
+                connection.execute(select(func.count()).select_from(table)).scalar_one()
+                for table in (tables.filing_events, tables.dossiers)
+            )
+        return int(events), int(dossiers)
 
     def recorded_filings(self) -> list[str]:
         """The folded numbers of all filings that have a record."""

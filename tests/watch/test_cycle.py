@@ -437,3 +437,10 @@ def test_look_at__many__their_dossiers_are_not_kept_in_memory__a_damaged_one_cou
     finally:
         with unprotected(database, "dossiers") as connection:
             connection.execute(row.values(canonical=whole.canonical()))
+
+
+def test_due__dossier_handed_in_after_it_was_asked__is_due_the_next_time(world: World) -> None:
+    number, watcher, now = "国合函〔2026〕3019号", relay(world, 0), int(time.time())
+    assert number not in watcher.due(now)
+    world.client().post("/v1/dossiers", world.dossier({"filing.filingNumber": number}).canonical())
+    assert number in watcher.due(now)

@@ -54,7 +54,7 @@ _LONGEST = 1000
 _LONGEST_URL = 2000
 #: Glances share a reading of the lists for so long after it, in seconds, or for so many times as long as it took, but
 #: never longer than the last of these.
-SHARED_SECONDS, SHARED_TIMES, LONGEST_SHARED = 1.0, 4.0, 60.0
+SHARED_SECONDS, SHARED_TIMES, LONGEST_SHARED = 1.0, 9.0, 60.0
 #: Parsed pages that are remembered, about 2 KB each: a watch reads thousands in turn, and few of them change. Those of
 #: lists are not among them: they are kept from one reading to the next.
 REMEMBERED = 16_384
@@ -187,7 +187,7 @@ class CsrcSource:
         """As `observe`, with lists, withdrawals, tables and requests read once for all glances of a moment.
 
         That moment lasts `SHARED_SECONDS`, or `SHARED_TIMES` as long as the reading took if all could be read: of the
-        time, a fifth goes into reading long lists. The filing's own notice is asked for in any case.
+        time, a tenth goes into reading long lists. The filing's own notice is asked for in any case.
         """
         with self._sharing:
             shared = self._shared

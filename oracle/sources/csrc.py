@@ -27,7 +27,7 @@ from oracle.rules.case import SHANGHAI
 from oracle.sources.courtesy import Courtesy
 from oracle.sources.csrc_lists import Listed, ListPage, parse_channel, parse_list
 from oracle.sources.csrc_pages import Page, parse_list_shell, parse_page
-from oracle.sources.csrc_parse import PARSER_VERSION, listed_number, parse_notice, parse_withdrawal
+from oracle.sources.csrc_parse import PARSER_VERSION, Notice, listed_number, parse_notice, parse_withdrawal
 from oracle.sources.csrc_requests import (
     Mention,
     decisions_version,
@@ -55,9 +55,10 @@ _LONGEST_URL = 2000
 #: Glances share a reading of the lists for so long after it, in seconds, or for so many times as long as it took, but
 #: never longer than the last of these.
 SHARED_SECONDS, SHARED_TIMES, LONGEST_SHARED = 1.0, 9.0, 60.0
-#: Parsed pages that are remembered, about 2 KB each: a watch reads thousands in turn, and few of them change. Those of
-#: lists are not among them: they are kept from one reading to the next.
-REMEMBERED = 16_384
+#: Parsed notices that are remembered, about 2 KB each: a watch reads thousands in turn, and few of them change.
+NOTICES = 16_384
+#: Other parsed pages and files. Those of lists are not among them: they are kept from one reading to the next.
+REMEMBERED = 1024
 _UNKNOWN_STATE = "the vocabulary does not know {!r}: add it to [vocabulary] once its meaning is sure"
 
 T = TypeVar("T")
@@ -155,7 +156,7 @@ class CsrcSource:
         self._clock = clock
         self._courtesy = config.courtesy(cache)
         self._decisions = _Decisions()
-        self._memory = _Memory()
+        self._memory, self._notices = _Memory(REMEMBERED), _Memory(NOTICES)
         self._sharing = Lock()
         self._shared: _Reading | None = None
         #: What the lists were parsed to by the last reading that could read them all.
@@ -198,7 +199,7 @@ class CsrcSource:
     def _read_common(self) -> _Reading:
         reading, began = _Reading(self._clock(), self._lists), time.monotonic()
         with self._http() as http:
-            _Visit(self._config, http, FilingQuery(), reading, self._memory).read_common()
+            _Visit(self._config, http, FilingQuery(), reading, self._memory, self._notices).read_common()
         self._remember(reading)
         ended = time.monotonic()
         # What could not be read is asked for again soon, or a site that is back would still count as away.
@@ -212,7 +213,7 @@ class CsrcSource:
 
     def _visit(self, query: FilingQuery, reading: _Reading, began: datetime) -> list[Observation]:
         with self._http() as http:
-            visit = _Visit(self._config, http, query, reading, self._memory)
+            visit = _Visit(self._config, http, query, reading, self._memory, self._notices)
             return [*visit.observations(), *visit.adverse(query.screened(), self._decisions, began)]
 
 
@@ -319,9 +320,10 @@ class _Reading:
 
 
 class _Memory:
-    """What bytes were parsed to, by their hash: bytes that are the same are not parsed again. Bounded."""
+    """What bytes were parsed to, by their hash: bytes that are the same are not parsed again. At most so many."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._lock = Lock()
         self._parsed: dict[Any, Any] = {}
 
@@ -339,7 +341,7 @@ class _Memory:
         if found is None:
             found = make()
             with self._lock:
-                while len(self._parsed) >= REMEMBERED:
+                while len(self._parsed) >= self._most:
                     del self._parsed[next(iter(self._parsed))]
                 self._parsed[key] = found
         return cast(T, found)
@@ -357,12 +359,19 @@ class _Visit:
     """One question to the site."""
 
     def __init__(
-        self, config: CsrcConfig, http: HttpCapture, query: FilingQuery, reading: _Reading, memory: _Memory
+        self,
+        config: CsrcConfig,
+        http: HttpCapture,
+        query: FilingQuery,
+        reading: _Reading,
+        memory: _Memory,
+        notices: _Memory,
     ) -> None:
         self._config = config
         self._http = http
         self._reading = reading
         self._memory = memory
+        self._notices = notices
         self._number = fold_number(query.number) if query.number else None
         self._name = fold_name(query.entity_name) if query.entity_name else None
         self._began = reading.began.isoformat(timespec="seconds")
@@ -531,9 +540,7 @@ class _Visit:
     # --- notices ------------------------------------------------------------------------------------------------------
 
     def _notice(self, item: _Item) -> None:
-        page, notice = self._page(
-            item.url, lambda body: parse_notice(body, self._config, item.listed), "notice", item.listed
-        )
+        page, notice = self._read_notice(item)
         record = notice.record
         if self._number is not None and record.number != self._number:
             return
@@ -549,6 +556,24 @@ class _Visit:
             title=notice.title,
             record=record,
             attachment_sha256=item.source.sha256 if notice.from_list else None,
+        )
+
+    def _read_notice(self, item: _Item) -> tuple[Exchange, Notice]:
+        """The page asked for now, and what it says; where the site calls it unchanged, what it said before."""
+        known: dict[str, Notice] = {}
+
+        def read(sha256: str) -> bool:
+            found = self._notices.find((sha256, item.listed))
+            if found is not None:
+                known[sha256] = found
+            return found is not None
+
+        page = self._http.get(item.url, read=read)
+        if page.sha256 in known:
+            return page, known[page.sha256]
+        key = (page.sha256, item.listed)
+        return page, self._notices.get(
+            key, lambda: self._made(page, lambda body: parse_notice(body, self._config, item.listed))
         )
 
     # --- withdrawals --------------------------------------------------------------------------------------------------
@@ -757,24 +782,6 @@ class _Visit:
                 detail=why[:_LONGEST],
             )
         )
-
-    def _page(self, url: str, parse: Callable[[bytes], T], *about: object) -> tuple[Exchange, T]:
-        """An address asked now, and its answer parsed; where the site says that it has not changed, that of before.
-
-        `about` says what `parse` makes of the bytes, and all else that it looks at.
-        """
-        known: dict[str, T] = {}
-
-        def read(sha256: str) -> bool:
-            found = self._memory.find((sha256, *about))
-            if found is not None:
-                known[sha256] = found
-            return found is not None
-
-        page = self._http.get(url, read=read)
-        if page.sha256 in known:
-            return page, known[page.sha256]
-        return page, self._memory.get((page.sha256, *about), lambda: self._made(page, parse))
 
     # --- observations -------------------------------------------------------------------------------------------------
 

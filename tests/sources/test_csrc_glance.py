@@ -132,7 +132,7 @@ def test_reading__unchanged_pages_of_lists__neither_read_nor_parsed_again__and_k
 
     counted.__qualname__ = parse_list.__qualname__
     monkeypatch.setattr("oracle.sources.csrc.parse_list", counted)
-    monkeypatch.setattr("oracle.sources.csrc.REMEMBERED", 1)  # looks at many filings drive out what they parsed
+    monkeypatch.setattr("oracle.sources.csrc.REMEMBERED", 1)  # other pages drive each other out
     published.set_state(etags=True, fillersNewer=0, fillersOlder=0)
     config = CsrcConfig(base_url=published.url, notice_channels=["c900002"], page_size=1, backoff_seconds=0)
     shared = CsrcSource(config, evidence, lambda: datetime.now(UTC), cache=tmp_path / "cache")

@@ -201,6 +201,7 @@ class CsrcSource:
         with self._http() as http:
             _Visit(self._config, http, FilingQuery(), reading, self._memory, self._notices).read_common()
         self._remember(reading)
+        reading.known = {}  # what the site no longer shows is not kept for as long as this reading serves
         ended = time.monotonic()
         # What could not be read is asked for again soon, or a site that is back would still count as away.
         times = 0.0 if reading.failed else min(SHARED_TIMES * (ended - began), LONGEST_SHARED)

@@ -290,7 +290,20 @@ def page(result: dict[str, Any]) -> str:
         cells = [f"{int(name):,}", row["watch_cycle_seconds"], row["cpu_ms_a_look"]["node"], memory]
         cells += [row["start_seconds"], row["register_page_ms"], row["audit_seconds"]]
         rows.append("| " + " | ".join(map(str, cells)) + " |")
-    change = result.get("change_to_refused_mint")
+    change, limits = result.get("change_to_refused_mint"), result["limits"]
+    reached: list[tuple[str, float, float]] = []
+    largest = result["filings"].get(str(SIZES[-1]))
+    if largest is not None:
+        at = f"at {SIZES[-1]:,} filings"
+        reached.append((f"watch cycle {at}, s", limits["watch_cycle_seconds"], largest["watch_cycle_seconds"]))
+        reached.append((f"most memory {at}, MB", limits["rss_mb"], largest["peak_rss_mb"]))
+    if change is not None:
+        most = change["poll_interval_seconds"] + limits["beyond_interval"]
+        reached.append(("longest time from a change to no mint, s", most, change["longest_seconds"]))
+    rows += ["", "| to reach | | measured | |", "|---|--:|--:|---|"]
+    rows += [
+        f"| {name} | {limit} | {found} | {'met' if found <= limit else 'missed'} |" for name, limit, found in reached
+    ]
     if change is not None:
         rows += [
             "",

@@ -11,8 +11,8 @@ from oracle.domain.dossier import Dossier
 
 __all__ = ["KeptDossiers"]
 
-#: Canonical bytes of all that are kept; parsed and lightened, a dossier takes about five times as much: 110 MB.
-_MOST_BYTES = 22_000_000
+#: Canonical bytes of all that are kept; parsed and lightened, a dossier takes about five times as much: 100 MB.
+_MOST_BYTES = 21_000_000
 
 #: One set for all parts of dossiers in which the same fields were set: a set of its own for each takes 40 %.
 _FIELDS_SET: dict[frozenset[str], set[str]] = {}

@@ -81,15 +81,16 @@ def leaves_of_event(key: str, item: RecordedEvent) -> tuple[LogLeaf, ...]:
 def _taken(connection: Connection, count: int) -> int:
     """The first of `count` indices that are this transaction's own."""
     head = tables.log_head
-    grown = update(head).where(head.c.id == _HEAD).values(size=head.c.size + count)
-    if connection.execute(grown).rowcount == 0:
+    grown = update(head).where(head.c.id == _HEAD).values(size=head.c.size + count).returning(head.c.size)
+    size = connection.execute(grown).scalar()
+    if size is None:
         try:
             with connection.begin_nested():
                 connection.execute(head.insert().values(id=_HEAD, size=0))
         except IntegrityError:
             pass  # another replica made it in this moment
-        connection.execute(grown)
-    return int(connection.execute(select(head.c.size).where(head.c.id == _HEAD)).scalar_one()) - count
+        size = connection.execute(grown).scalar_one()
+    return int(size) - count
 
 
 def _keep_roots(connection: Connection, first: int, size: int) -> None:

@@ -184,6 +184,8 @@ _NOT_PLAIN = re.compile(r'[ "=]')
 
 
 def _quoted(value: Any) -> str:
+    if type(value) is int:
+        return str(value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if text and _NOT_PLAIN.search(text) is None else json.dumps(text, ensure_ascii=False)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -77,6 +77,11 @@ class Finding:
     basis: Basis
     cite: str
     explanation: str
+    #: RFC 8785 bytes of `as_json`: five texts.
+    canonical: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "canonical", orjson.dumps(self.as_json(), option=orjson.OPT_SORT_KEYS))
 
     def as_json(self) -> dict[str, Any]:
         """Keys rule, result, basis, cite, explanation."""
@@ -87,11 +92,6 @@ class Finding:
             "cite": self.cite,
             "explanation": self.explanation,
         }
-
-    @cached_property
-    def canonical(self) -> bytes:
-        """RFC 8785 bytes of `as_json`: five texts. Computed once."""
-        return orjson.dumps(self.as_json(), option=orjson.OPT_SORT_KEYS)
 
 
 @dataclass(frozen=True)

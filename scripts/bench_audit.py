@@ -20,7 +20,6 @@ sys.path[0] = str(ROOT)
 
 import argparse
 import json
-import resource
 import subprocess
 import time
 from collections.abc import Callable
@@ -50,7 +49,7 @@ from oracle.domain.canonical import keccak256
 from oracle.signing.eip712 import Domain, approval_digest
 from oracle.signing.keys import KeySigner
 from scripts.bench_chart import bars
-from scripts.bench_measure import Rate, machine, machine_line, rate_of, round_of, versions, versions_line
+from scripts.bench_measure import Rate, machine, machine_line, memory_mb, rate_of, round_of, versions, versions_line
 from tests.anvil import start_anvil
 from tests.signing.typed_data import signable
 
@@ -195,7 +194,7 @@ def audit(url: str, file: Path) -> dict[str, Any]:
     seconds, cpu = time.perf_counter() - began, time.process_time() - used
     if not report.clean:
         raise SystemExit(f"bench: the audit found {report.findings[0]}")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = memory_mb("VmHWM")
     return {
         "seconds": seconds,
         "cpu_seconds": cpu,

@@ -31,7 +31,6 @@ sys.path[0] = str(ROOT)
 import argparse
 import json
 import os
-import resource
 import sqlite3
 import statistics
 import subprocess
@@ -46,7 +45,7 @@ import httpx2
 from oracle.audit.chain_audit import audit_chain
 from oracle.chain.deployment import load_deployment
 from oracle.chain.rpc import connect
-from scripts.bench_measure import machine, machine_line
+from scripts.bench_measure import machine, machine_line, memory_mb
 from scripts.growth_world import PASSWORD, PASSWORD_ENV, GrowthWorld, growth_world
 from scripts.soak import cpu_of, free_port
 
@@ -100,13 +99,6 @@ class Serve:
                 raise RuntimeError(f"only {done} of {count} looked at: {self.log.read_text(errors='replace')[-2000:]}")
             time.sleep(min(1.0, 0.02 + count / 5000))
         return time.perf_counter() - began
-
-    def memory(self, field: str) -> float:
-        """`VmRSS` or `VmHWM`, in MB."""
-        for line in Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8").splitlines():
-            if line.startswith(field + ":"):
-                return round(int(line.split()[1]) / 1024, 1)
-        raise KeyError(field)
 
     def stop(self) -> None:
         """End it as an operator does."""
@@ -172,8 +164,8 @@ def measured_at(size: int) -> dict[str, Any]:
                 "watch_cycle_seconds": round(cycle, 2),
                 "cpu_ms_a_look": {name: round(value, 1) for name, value in cpu.items()},
                 "clear": clear,
-                "rss_mb": serve.memory("VmRSS"),
-                "peak_rss_mb": serve.memory("VmHWM"),
+                "rss_mb": memory_mb("VmRSS", serve.pid),
+                "peak_rss_mb": memory_mb("VmHWM", serve.pid),
                 "register_page": shown,
                 "register_page_ms": page,
                 "set_up_seconds": world.seconds,
@@ -219,11 +211,10 @@ def audit(url: str, file: Path) -> dict[str, Any]:
     seconds = time.perf_counter() - began
     if not report.clean:
         raise SystemExit(f"bench: the audit found {report.findings[0]}")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
         "audit_seconds": round(seconds, 2),
         "audit_checks": sum(report.checks.values()),
-        "audit_peak_rss_mb": round(peak, 1),
+        "audit_peak_rss_mb": memory_mb("VmHWM"),
     }
 
 
@@ -299,7 +290,20 @@ def page(result: dict[str, Any]) -> str:
         cells = [f"{int(name):,}", row["watch_cycle_seconds"], row["cpu_ms_a_look"]["node"], memory]
         cells += [row["start_seconds"], row["register_page_ms"], row["audit_seconds"]]
         rows.append("| " + " | ".join(map(str, cells)) + " |")
-    change = result.get("change_to_refused_mint")
+    change, limits = result.get("change_to_refused_mint"), result["limits"]
+    reached: list[tuple[str, float, float]] = []
+    largest = result["filings"].get(str(SIZES[-1]))
+    if largest is not None:
+        at = f"at {SIZES[-1]:,} filings"
+        reached.append((f"watch cycle {at}, s", limits["watch_cycle_seconds"], largest["watch_cycle_seconds"]))
+        reached.append((f"most memory {at}, MB", limits["rss_mb"], largest["peak_rss_mb"]))
+    if change is not None:
+        most = change["poll_interval_seconds"] + limits["beyond_interval"]
+        reached.append(("longest time from a change to no mint, s", most, change["longest_seconds"]))
+    rows += ["", "| to reach | | measured | |", "|---|--:|--:|---|"]
+    rows += [
+        f"| {name} | {limit} | {found} | {'met' if found <= limit else 'missed'} |" for name, limit, found in reached
+    ]
     if change is not None:
         rows += [
             "",

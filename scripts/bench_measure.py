@@ -53,6 +53,16 @@ def round_of(work: Callable[[int], object], seconds: float = SECONDS) -> float:
     return done / (now - began)
 
 
+def memory_mb(field: str, pid: int | None = None) -> float:
+    """`VmRSS` or `VmHWM` (the most so far) of a process, this one if None, in MB.
+
+    Not `ru_maxrss`: a process that was started takes over what its parent held when it was.
+    """
+    status = Path(f"/proc/{pid or 'self'}/status").read_text(encoding="utf-8")
+    found = next(line for line in status.splitlines() if line.startswith(field + ":"))
+    return round(int(found.split()[1]) / 1024, 1)
+
+
 def machine() -> dict[str, Any]:
     """What the figures are of: processor, cores, system, Python, and how busy the machine was just now."""
     return {

@@ -48,7 +48,7 @@ COMMITTEE_CHANGES = frozenset(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FilingState:
     """`filingState`: window [valid_after, valid_until) in seconds since 1970; sequence 0 if never approved."""
 
@@ -58,7 +58,7 @@ class FilingState:
     sequence: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrancheState:
     """`trancheState`: the filing (0x-hex), cap and issued in base units."""
 
@@ -67,7 +67,7 @@ class TrancheState:
     issued: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TokenState:
     """A token as its chain has it: the build its code is of (None: foreign), decimals, the registry it names (None: it
     names none), whether it is permissioned (None for foreign code), base units issued under its tranche."""

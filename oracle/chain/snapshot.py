@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from eth_utils.address import to_checksum_address
 from web3.types import RPCEndpoint
 
 from oracle.chain.code_match import known_build
@@ -44,7 +43,7 @@ _DECIMALS, _REGISTRY, _PERMISSIONED = map(_selector, ("decimals()", "registry()"
 _MAX_VALIDITY = _selector("maxValidity()")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Constant:
     state: TokenState
     read_at: float
@@ -90,8 +89,10 @@ class Snapshot(Registry):
         return RPCEndpoint("eth_call"), [{"to": to, "data": data}, hex(self._block)]
 
     def _read(self, filings: Mapping[str, int | None], named: Iterable[str]) -> None:
+        tokens = [token for token in dict.fromkeys(map(_checksummed, named)) if token not in self._tokens]
+        if not tokens and not filings and self._longest is not None:
+            return
         constants, chain = self._constants, int(getattr(self.w3.provider, "chain_id", 0))
-        tokens = [token for token in dict.fromkeys(map(to_checksum_address, named)) if token not in self._tokens]
         calls: dict[tuple[str, ...], Call] = {}
         if self._longest is None:
             calls["longest",] = self._at(self.address, _MAX_VALIDITY)
@@ -157,8 +158,12 @@ class Snapshot(Registry):
 
     def token_state(self, token: str, block: int | None = None) -> TokenState | None:
         """As the registry's, at the block of the snapshot."""
-        known = self._tokens.get(str(to_checksum_address(token))) if block is None else None
+        known = self._tokens.get(_checksummed(token)) if block is None else None
         return known if known is not None else super().token_state(token, block)
+
+
+def _checksummed(address: str) -> str:
+    return eip55(bytes.fromhex(address[2:]))
 
 
 def _answers(registry: Registry, calls: Mapping[tuple[str, ...], Call]) -> dict[tuple[str, ...], Any]:

@@ -110,6 +110,8 @@ def _record_id(*parts: str) -> str:
 
 
 def _one_line(text: str) -> str:
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else "%" + f"{ord(char):02X}" for char in text)
 
 

@@ -13,6 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from oracle.node.config import HttpConfig
 from oracle.store.api_keys import ApiKey, ApiKeys, Scope
@@ -129,6 +130,7 @@ class Caller:
         return self.key.id if self.key else None
 
 
+@lru_cache(maxsize=1_024)
 def scopes_for(method: str, path: str) -> frozenset[Scope] | None:
     """The scopes of which a caller needs one; None: no key is needed. HEAD is as GET."""
     method = "GET" if method == "HEAD" else method
@@ -140,6 +142,7 @@ def scopes_for(method: str, path: str) -> frozenset[Scope] | None:
     return frozenset({Scope.OPERATOR})
 
 
+@lru_cache(maxsize=1_024)
 def is_page(method: str, path: str) -> bool:
     """Whether this is a page for people. HEAD is as GET."""
     method = "GET" if method == "HEAD" else method

@@ -93,6 +93,10 @@ class ChainView:
         on_chain = FilingOnChain(state.status, state.valid_after, state.valid_until, state.sequence, longest)
         return Known(head, on_chain, tuple(found))
 
+    def has(self, filing: str) -> bool:
+        """Whether the view has a filing (0x-hex)."""
+        return filing in self._filings
+
     def lacks(self, dossier: Dossier, filing: str) -> bool:
         """Whether `load` would read something of this dossier."""
         with self._lock:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -28,6 +29,8 @@ LOG = logging.getLogger("filing_gate.node")
 _SOME = 100
 #: Seconds between two looks while requests are in work.
 _PAUSE = 0.2
+#: So many seconds requests come first; then some are filed all the same.
+_LONGEST_WAIT = 10.0
 
 
 class Clerk:
@@ -60,9 +63,12 @@ class Clerk:
                     return
                 self._asked = False
             try:
-                while self.file_some():
-                    while self._busy():
+                more = True
+                while more:
+                    end = time.monotonic() + _LONGEST_WAIT
+                    while self._busy() and time.monotonic() < end:
                         pause.wait(_PAUSE)
+                    more = self.file_some()
             except (FilingGateError, SQLAlchemyError) as error:
                 # The next decision, or the next start, tries again from the same place.
                 LOG.warning("records are not filed in the evidence store", extra={"why": str(error)})

@@ -16,28 +16,28 @@ import asyncio
 import logging
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from oracle.domain.approval import FilingApproval, OperatorSignature
 from oracle.domain.dossier import Dossier
-from oracle.domain.filing import FilingQuery, Observation
-from oracle.domain.life_record import RecordedEvent, recorded_reports
+from oracle.domain.filing import FilingQuery
+from oracle.domain.life_record import recorded_reports
 from oracle.domain.names import filing_id, fold_name, fold_number
 from oracle.errors import FilingGateError
 from oracle.node.chain_view import Known
 from oracle.node.clerk import Clerk
+from oracle.node.kept_rows import KeptRows
 from oracle.node.preparing import Preparing
 from oracle.node.service import Answer, Node
 from oracle.rules.case import query_for
 from oracle.rules.decision import decide_approval
-from oracle.store.approvals import Asked, Concluded, Newest, add_concluded, newest, sighting_rows
+from oracle.store.approvals import Asked, Concluded, Newest, add_concluded, newest
 from oracle.store.database import format_time
 from oracle.store.signing_guard import MARGIN_SECONDS
 from oracle.store.unfiled import filed_below, mark_filed
@@ -46,14 +46,10 @@ __all__ = ["Desk", "Given"]
 
 LOG = logging.getLogger("filing_gate.node")
 
-Value = TypeVar("Value")
-
 #: Requests taken together at most: the first of them waits for all.
 _MOST_TOGETHER = 64
 #: So long after the last request, records are filed in the evidence store.
 _QUIET_SECONDS = 0.5
-#: Contents of rows kept; a sighting is a few kilobytes.
-_MOST_KEPT = 8_192
 
 
 @dataclass(frozen=True)
@@ -95,22 +91,6 @@ class _Done:
     tell: Callable[[int], None]
 
 
-class _Kept(Generic[Value]):
-    """The newest values by name. For one thread."""
-
-    def __init__(self) -> None:
-        self._rows: OrderedDict[Any, Value] = OrderedDict()
-
-    def get(self, name: Any) -> Value | None:
-        return self._rows.get(name)
-
-    def put(self, name: Any, value: Value) -> Value:
-        self._rows[name] = value
-        if len(self._rows) > _MOST_KEPT:
-            self._rows.popitem(last=False)
-        return value
-
-
 class Desk:
     """The short way of one node. `answered` words an answer: its bytes, by the decision and the request's name."""
 
@@ -121,13 +101,11 @@ class Desk:
         self._awake = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._preparing = Preparing(node)
+        self._rows = KeptRows(node.database)
+        self._preparing = Preparing(node, self._rows)
         self._last = 0.0
         self._marked = False
         self._clerk = Clerk(node.database, node.evidence, lambda: time.monotonic() - self._last < _QUIET_SECONDS)
-        self._sightings: _Kept[tuple[int, ...]] = _Kept()
-        self._observations: _Kept[Observation] = _Kept()
-        self._events: _Kept[tuple[int, tuple[RecordedEvent, ...]]] = _Kept()
 
     @property
     def open(self) -> bool:
@@ -239,6 +217,9 @@ class Desk:
     def _item(self, waiting: _Waiting) -> _Item | None:
         node, proposed = self._node, waiting.given.proposed
         dossier = node.database.kept_dossier(proposed.dossier_hash)
+        if dossier is None and node.view.has(proposed.filing):
+            # It was made ready once and has left the memory since: to read it again is all that is missing.
+            dossier = node.database.dossier(proposed.dossier_hash)
         raw = dossier.filing.filing_number if dossier is not None else None
         if dossier is None or raw is None:
             return None
@@ -256,12 +237,12 @@ class Desk:
     def _concluded(self, connection: Connection, item: _Item, rows: Newest, now: float) -> _Done | None:
         node, given = self._node, item.waiting.given
         proposed, state, moment = given.proposed, item.known.state, int(now)
-        seen = self._seen(connection, item.number, rows.sighting)
+        seen = self._rows.seen(connection, item.number, rows.sighting)
         if not node.is_fresh(seen, now):
             return None
-        earlier = [self._observation(connection, number) for number in (rows.notice, rows.withdrawal) if number]
+        earlier = [self._rows.observation(connection, number) for number in (rows.notice, rows.withdrawal) if number]
         case = node.case_of(item.dossier, moment, seen, tuple(earlier), item.known.tranches)
-        recorded = recorded_reports(self._recorded(item.number, rows.event))
+        recorded = recorded_reports(self._rows.recorded(item.number, rows.event))
         # As `Duties.facts` of a filing that is not on chain.
         case = replace(case, approved=(rows.signed_dossier,) if rows.signed_dossier else (), recorded=recorded)
         decision = decide_approval(case, node.config.chain.id, state, proposed)
@@ -307,34 +288,6 @@ class Desk:
             answer=answer,
         )
         return _Done(item.waiting, row, tell)
-
-    # Contents of rows, which never change ----------------------------------------------------------------------------
-
-    def _seen(self, connection: Connection, number: str, sighting: str | None) -> tuple[Observation, ...]:
-        if sighting is None:
-            return ()
-        known = self._sightings.get(sighting)
-        if known is None:
-            rows = sighting_rows(connection, number, sighting)
-            for ident, content in rows:
-                self._observations.put(ident, Observation.model_validate_json(content))
-            known = self._sightings.put(sighting, tuple(ident for ident, _ in rows))
-        return tuple(self._observation(connection, ident) for ident in known)
-
-    def _observation(self, connection: Connection, ident: int) -> Observation:
-        known = self._observations.get(ident)
-        if known is None:
-            known = self._observations.put(ident, self._node.database.observation(connection, ident))
-        return known
-
-    def _recorded(self, number: str, event: int | None) -> tuple[RecordedEvent, ...]:
-        if event is None:
-            return ()
-        known = self._events.get(number)
-        if known is None or known[0] != event:
-            # Read after the question, it may be newer than that says: then it is read again next time.
-            known = self._events.put(number, (event, tuple(self._node.database.filing_events(number))))
-        return known[1]
 
 
 def _deliver(pairs: list[tuple[_Waiting, bytes | None]]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
@@ -156,6 +156,7 @@ class Duties:
         self._domain = Domain(config.chain.id, config.chain.registry)
         self._lock = threading.Lock()
         self._memory = threading.local()
+        self._filings: tuple[tuple[int, int], tuple[str, ...]] | None = None
         self._swept_at: int | None = None
         self._reports: dict[str, Report] = {}
         #: How the relay's transactions stood when last looked at; None before, and for a relay that keeps no book.
@@ -164,17 +165,23 @@ class Duties:
     # The record ------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def looking(self, number: str, record: list[RecordedEvent] | None = None) -> Iterator[None]:
+    def looking(
+        self,
+        number: str,
+        record: list[RecordedEvent] | None = None,
+        dossiers: Mapping[str, Dossier] | None = None,
+    ) -> Iterator[None]:
         """Within the block this thread reads a filing's record once, and again after it has added to it.
 
         What another process records meanwhile counts at the next look, as if it came after this one. `record` is what
-        was read of it in this moment.
+        was read of it in this moment, `dossiers` are some by their hash that need not be read.
         """
         self._memory.record = {} if record is None else {number: record}
+        self._memory.dossiers = dict(dossiers or {})
         try:
             yield
         finally:
-            self._memory.record = None
+            self._memory.record = self._memory.dossiers = None
 
     def read_again(self, number: str) -> None:
         """Within `looking`: what was recorded since the block began counts from here on."""
@@ -190,24 +197,36 @@ class Duties:
             memory[number] = self._database.filing_events(number)
         return memory[number]
 
+    def _dossier(self, name: str) -> Dossier | None:
+        memory: dict[str, Dossier] | None = getattr(self._memory, "dossiers", None)
+        if memory is None:
+            return self._database.dossier(name)
+        if name not in memory:
+            memory |= self._database.dossiers_of([name])
+        return memory.get(name)
+
     def _add(self, number: str, key: str, item: RecordedEvent) -> bool:
         added = self._database.add_filing_event(number, key, item)
         self.read_again(number)
         return added
 
-    def glance(self, registry: Registry, records: Mapping[str, Sequence[RecordedEvent]]) -> Snapshot:
+    def approved_dossiers(self, records: Mapping[str, Sequence[RecordedEvent]]) -> dict[str, Dossier]:
+        """By their hash, the dossiers of the newest approvals in these records, read at once."""
+        approved = ([item for item in events if item.kind is RecordKind.APPROVED] for events in records.values())
+        return self._database.dossiers_of([rows[-1].content["dossierHash"] for rows in approved if rows])
+
+    def glance(
+        self, registry: Registry, records: Mapping[str, Sequence[RecordedEvent]], dossiers: Iterable[Dossier]
+    ) -> Snapshot:
         """The registry as it stands now; all that looks at these filings (by folded number) ask of it is read at once.
 
-        UnreachableError if the chain can't be read.
+        `dossiers` are those of `approved_dossiers`. UnreachableError if the chain can't be read.
         """
         blocks: dict[str, int | None] = {}
-        named: list[str] = []
         for number, events in records.items():
             rows = [item for item in events if item.kind in _CHAIN_KINDS]
             blocks[_id(number)] = int(rows[-1].content["block"]) if rows else None
-            named += [item.content["dossierHash"] for item in events if item.kind is RecordKind.APPROVED][-1:]
         own = f"eip155:{self._config.chain.id}"
-        dossiers = self._database.dossiers_of(named).values()
         tokens = [item.contract for dossier in dossiers for item in dossier.issue_plan.tranches if item.chain == own]
         return Snapshot(registry, blocks, tokens, self._connections.constants)
 
@@ -308,7 +327,7 @@ class Duties:
         if event.name == "FilingApproved":
             kind = RecordKind.APPROVED
             name = "0x" + values["dossierHash"].hex()
-            dossier = self._database.dossier(name)
+            dossier = self._dossier(name)
             content |= {
                 "dossierHash": name,
                 "term": self._term(dossier, now),
@@ -381,7 +400,7 @@ class Duties:
     def approved_dossier(self, number: str, state: FilingState | None) -> Dossier | None:
         """The dossier of the newest approval on chain; None if there is no approval, or the dossier was never given."""
         approval = _newest_approval(self._record(number), state)
-        return self._database.dossier(approval.content["dossierHash"]) if approval else None
+        return self._dossier(approval.content["dossierHash"]) if approval else None
 
     def _issued(self, dossier: Dossier, registry: Registry) -> bool | None:
         """Whether anything was issued on any chain; None where none is known and one was not read."""
@@ -565,9 +584,14 @@ class Duties:
 
     def filings(self) -> list[str]:
         """The folded numbers of all filings with a record, and of the newest dossiers without one."""
-        recorded = self._database.recorded_filings()
-        known = set(recorded)
-        return [*recorded, *(name for name in self._database.dossier_numbers(MAX_UNRECORDED) if name not in known)]
+        counted = self._database.counted()
+        if self._filings is None or self._filings[0] != counted:
+            # Counted before they are read: what comes in between is read again the next time.
+            recorded = self._database.recorded_filings()
+            known = set(recorded)
+            others = [name for name in self._database.dossier_numbers(MAX_UNRECORDED) if name not in known]
+            self._filings = counted, (*recorded, *others)
+        return list(self._filings[1])
 
     def noted(self, report: Report, now: int) -> None:
         """Put one filing's report into `swept`."""

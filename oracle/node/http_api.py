@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
@@ -20,7 +21,9 @@ from oracle import __version__
 from oracle.errors import FilingGateError
 from oracle.node.access import Access
 from oracle.node.config import HttpConfig
+from oracle.node.desk import Desk
 from oracle.node.entrance import Doorway, Gate
+from oracle.node.express import Express
 from oracle.node.filings_api import filings
 from oracle.node.log_api import log_router
 from oracle.node.metrics import Metrics
@@ -30,7 +33,7 @@ from oracle.node.pages.errors import PageError, answer, refused_page
 from oracle.node.pages.routes import page_routers
 from oracle.node.pages.verify_page import Verify
 from oracle.node.problems import of_error, problem
-from oracle.node.proposals_api import proposals
+from oracle.node.proposals_api import answered, proposals
 from oracle.node.records_api import records
 from oracle.node.service import Node
 from oracle.node.status_api import status
@@ -41,18 +44,30 @@ from oracle.store.sessions import Sessions
 __all__ = ["NodeApp", "create_app"]
 
 
+#: The framework would send traces and logs to wherever the environment says, past what takes secrets out of them.
+_SILENT: TelemetryConfig = {"auto_configure": False, "tracing": False, "metrics": False, "logs": False}
+
+
 class NodeApp(FastAPI):
     """FastAPI behind the entrance. A route added to it needs a key of scope operator unless `ACCESS` says otherwise."""
 
-    def __init__(self, config: HttpConfig, access: Access, metrics: Metrics) -> None:
-        super().__init__(title="filing-gate operator node", version=__version__, docs_url=None, redoc_url=None)
+    def __init__(self, config: HttpConfig, access: Access, metrics: Metrics, desk: Desk) -> None:
+        super().__init__(
+            title="filing-gate operator node",
+            version=__version__,
+            docs_url=None,
+            redoc_url=None,
+            telemetry=_SILENT,
+        )
         self._http = config
+        self._desk = desk
         self._access = access
         self._metrics = metrics
 
     def build_middleware_stack(self) -> ASGIApp:
         """The stack of Starlette with the entrance around it, so that an answer to a fault passes it too."""
-        app: ASGIApp = Gate(super().build_middleware_stack(), self._http, self._access, answer)
+        inner = Express(super().build_middleware_stack(), self._desk, self._http.body_seconds)
+        app: ASGIApp = Gate(inner, self._http, self._access, answer)
         if self._http.cors_origins:
             app = CORSMiddleware(
                 app,
@@ -74,9 +89,10 @@ def create_app(node: Node, verify: Verify | None = None) -> NodeApp:
     """The ASGI application of one node. `verify` checks the bundles that its pages are given: the auditor's code, which
     no operator's code imports."""
     engine = node.database.engine
-    app = NodeApp(node.config.http, Access(node.config.http, ApiKeys(engine), Sessions(engine)), node.metrics)
+    desk = Desk(node, lambda decided, name: answered(node, decided).data(name))
+    app = NodeApp(node.config.http, Access(node.config.http, ApiKeys(engine), Sessions(engine)), node.metrics, desk)
     calls = StoredCalls(node)
-    app.include_router(proposals(node, calls))
+    app.include_router(proposals(node, calls, desk))
     app.include_router(filings(node, calls))
     app.include_router(records(node, calls))
     app.include_router(status(node))

@@ -13,6 +13,7 @@ import re
 import sys
 import threading
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -112,6 +113,8 @@ class Redactor:
         # The longest first: one may hold another.
         ordered = sorted((text for text in written if len(text) >= _SHORTEST), key=len, reverse=True)
         self._told = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+        #: The names of facts are few, and the same in every line.
+        self._named = lru_cache(maxsize=1_024)(self._name)
 
     def text(self, text: str) -> str:
         """The text without secrets."""
@@ -123,17 +126,21 @@ class Redactor:
             text = shape.sub(instead, text)
         return text
 
+    def _name(self, key: str) -> tuple[str, bool]:
+        return _harmless(self.text(key)), _SECRET_FIELD.fullmatch(key) is not None
+
     def clean(self, value: Any, depth: int = 0) -> Any:
         """A value as it may be logged: JSON's types only, no secret, no control or direction mark, bounded in size."""
-        if value is None or isinstance(value, bool | int | float):
+        if type(value) is str:
+            return _harmless(self.text(value))
+        if value is None or isinstance(value, (bool, int, float)):
             return value
         if isinstance(value, Mapping) and depth < _DEEPEST:
-            return {
-                _harmless(self.text(str(key))): _HIDDEN
-                if _SECRET_FIELD.fullmatch(str(key))
-                else self.clean(item, depth + 1)
-                for key, item in list(value.items())[:_MOST_LINES]
-            }
+            found = {}
+            for key, item in list(value.items())[:_MOST_LINES]:
+                name, secret = self._named(str(key))
+                found[name] = _HIDDEN if secret else self.clean(item, depth + 1)
+            return found
         if isinstance(value, list | tuple | set | frozenset) and depth < _DEEPEST:
             return [self.clean(item, depth + 1) for item in list(value)[:_MOST_LINES]]
         return _harmless(self.text(str(value)))
@@ -173,9 +180,14 @@ def _as_text(_logger: WrappedLogger, _name: str, event: EventDict) -> ProcessorR
     return " ".join([str(when), f"{level:<7}", str(logger), str(what), *facts])
 
 
+_NOT_PLAIN = re.compile(r'[ "=]')
+
+
 def _quoted(value: Any) -> str:
+    if type(value) is int:
+        return str(value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if text and not set(text) & set(' "=') else json.dumps(text, ensure_ascii=False)
+    return text if text and _NOT_PLAIN.search(text) is None else json.dumps(text, ensure_ascii=False)
 
 
 class _Handler(logging.StreamHandler[TextIO]):
@@ -214,6 +226,9 @@ def configure_logs(config: NodeConfig, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(config.logging.level.upper())
+    # No line tells its place in the source, thread or process: to find them costs as much as to write the line.
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # At their own debug level these write whole requests.
     for name in (
         "urllib3",

@@ -1,17 +1,21 @@
-"""Makes ready in the background what the short way of an approval needs: the dossier parsed, the chain read of it."""
+"""Makes ready in the background what the short way of an approval needs: the dossier and its sightings parsed,
+the chain read of it."""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from oracle.domain.names import filing_id, fold_number
+from oracle.domain.names import filing_id, fold_name, fold_number
 from oracle.errors import FilingGateError
+from oracle.node.kept_rows import KeptRows
 from oracle.node.service import Node
-from oracle.rules.case import query_for
+from oracle.rules.case import Case, query_for
+from oracle.rules.table import evaluate
 
 __all__ = ["Preparing"]
 
@@ -26,8 +30,9 @@ _MOST = 2_000
 class Preparing:
     """The preparation of one node, in a thread of its own that ends when nobody has asked for a while. Thread-safe."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, rows: KeptRows) -> None:
         self._node = node
+        self._rows = rows
         self._lock = threading.Lock()
         self._waiting: deque[str] = deque(maxlen=_MOST)
         self._asked = threading.Event()
@@ -80,7 +85,11 @@ class Preparing:
         number = dossier.filing.filing_number if dossier is not None else None
         if dossier is None or number is None:
             return
-        query_for(dossier)
-        filing = "0x" + filing_id(fold_number(number)).hex()
+        # What the dossier alone decides is found, and worded, now.
+        _ = evaluate(Case(dossier, node.config.policy, int(time.time()))).canonical
+        query, folded = query_for(dossier), fold_number(number)
+        filing = "0x" + filing_id(folded).hex()
+        if query.entity_name is not None:
+            self._rows.read(folded, fold_name(query.entity_name), filing)
         if node.view.lacks(dossier, filing):
             node.view.load(dossier, filing)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
 import orjson
@@ -15,14 +14,15 @@ from oracle.domain.canonical import parse_json
 from oracle.domain.dossier import Dossier, parse_dossier, problems_of
 from oracle.errors import InputError
 from oracle.node.api_models import ApprovalRequest, DossierTaken, SignedAnswer, UpdateRequest
-from oracle.node.desk import Desk, Given
+from oracle.node.desk import Desk
 from oracle.node.openapi import answers, takes
 from oracle.node.problems import Result, problem
 from oracle.node.service import Answer, Node
 from oracle.node.stored_calls import StoredCalls
-from oracle.store.database import format_time
 
-__all__ = ["handed_in", "parsed", "proposals"]
+__all__ = ["APPROVALS", "answered", "handed_in", "parsed", "proposals"]
+
+APPROVALS = "/v1/approvals"
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -73,22 +73,10 @@ def answered(node: Node, answer: Answer) -> Result:
     return Result(200, content)
 
 
-def _given(request: Request, body: bytes) -> Given | None:
-    """The request for the short way; None if it is faulty, or not to be done again (Idempotency-Key)."""
-    if request.url.query or "idempotency-key" in request.headers:
-        return None
-    try:
-        proposed = parsed(ApprovalRequest, body).approval
-    except InputError:
-        return None
-    state, path = request.state, request.scope["path"]
-    return Given(path, body, state.request_id, state.caller.key_id, proposed, format_time(datetime.now(UTC)))
-
-
-def proposals(node: Node, calls: StoredCalls) -> APIRouter:
-    """The routes below /v1/dossiers, /v1/approvals and /v1/updates."""
+def proposals(node: Node, calls: StoredCalls, desk: Desk) -> APIRouter:
+    """The routes below /v1/dossiers, /v1/approvals and /v1/updates. An approval that comes here did not go the short
+    way; `desk` is told of what it might take the next time."""
     router = APIRouter(tags=["proposals"])
-    desk = Desk(node, lambda answer, name: answered(node, answer).data(name))
 
     @router.post(
         "/v1/dossiers",
@@ -125,7 +113,7 @@ def proposals(node: Node, calls: StoredCalls) -> APIRouter:
         return await calls.run(request, b"", work)
 
     @router.post(
-        "/v1/approvals",
+        APPROVALS,
         operation_id="proposeApproval",
         summary="Propose an approval",
         responses=answers({200: (SignedAnswer, "Signed")}, 409, 503),
@@ -133,10 +121,6 @@ def proposals(node: Node, calls: StoredCalls) -> APIRouter:
     )
     async def approvals(request: Request) -> Response:
         body = await calls.body(request)
-        given = _given(request, body) if desk.open else None
-        data = await desk.answer(given) if given is not None else None
-        if data is not None:
-            return Response(data, media_type="application/json")
 
         def work(request_id: int) -> Result:
             proposed = parsed(ApprovalRequest, body).approval

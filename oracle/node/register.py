@@ -52,7 +52,7 @@ class RowStatus(StrEnum):
     COMPLETED = "completed"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class KnownTranche:
     """A tranche as the dossier plans it: token in EIP-55 form, cap in base units; `here` if on this node's chain."""
 
@@ -65,7 +65,7 @@ class KnownTranche:
     here: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class KnownFiling:
     """What dossiers say of a filing: those this node signed for before others, then the newest."""
 

@@ -21,14 +21,14 @@ from oracle.domain.dossier import (
 )
 from oracle.domain.filing import AdverseKind
 from oracle.rules.calendar_months import months_after
-from oracle.rules.case import Case
+from oracle.rules.case import Case, OfDossier
 from oracle.rules.listed import decided, entity_and_controllers, entity_of, on_a_list, unread_list
-from oracle.rules.verdict import Basis, Outcome, Rule, Verdict, failed, passed, unclear
+from oracle.rules.verdict import Basis, DossierRule, Outcome, Rule, Verdict, failed, passed, unclear
 
 __all__ = ["RULES", "declared"]
 
 
-def declared(case: Case, bar: Bar) -> Outcome:
+def declared(case: OfDossier, bar: Bar) -> Outcome:
     """What the signed declaration of one bar says: HIT fails, UNKNOWN is unclear."""
     declaration = case.dossier.declarations.of(bar)
     if declaration.result is Result.HIT:
@@ -38,14 +38,14 @@ def declared(case: Case, bar: Bar) -> Outcome:
     return passed(f"bar {bar.value} is declared CLEAR by {declaration.signed_by}")
 
 
-def bar_1(case: Case) -> Outcome:
+def bar_1(case: OfDossier) -> Outcome:
     """P3(1): no law, administrative regulation or state rule forbids the financing."""
     if _procedure(case, ProcedureCode.SECTOR).state is ProcedureState.REFUSED:
         return failed("otherProcedures SECTOR is REFUSED: the industry regulator has said no")
     return declared(case, Bar.BAR_1)
 
 
-def bar_2(case: Case) -> Outcome:
+def bar_2(case: OfDossier) -> Outcome:
     """P3(2): the State Council's departments have found no danger to national security, and no review is open."""
     review = _procedure(case, ProcedureCode.CYBER_REVIEW)
     if review.state is ProcedureState.REFUSED:
@@ -109,7 +109,7 @@ def bar_4(case: Case) -> Outcome:
     return unread_list(case, kinds, entity) or declared(case, Bar.BAR_4)
 
 
-def bar_5a(case: Case) -> Outcome:
+def bar_5a(case: OfDossier) -> Outcome:
     """P3(5): no major dispute about who owns an asset."""
     for asset in case.dossier.assets:
         if asset.dispute is Dispute.MAJOR:
@@ -117,7 +117,7 @@ def bar_5a(case: Case) -> Outcome:
     return declared(case, Bar.BAR_5)
 
 
-def bar_5b(case: Case) -> Outcome:
+def bar_5b(case: OfDossier) -> Outcome:
     """P3(5): the law lets every asset be transferred."""
     for asset in case.dossier.assets:
         if asset.transferability is Transferability.NON_TRANSFERABLE:
@@ -125,15 +125,15 @@ def bar_5b(case: Case) -> Outcome:
     return declared(case, Bar.BAR_5)
 
 
-def _procedure(case: Case, code: ProcedureCode) -> Procedure:
+def _procedure(case: OfDossier, code: ProcedureCode) -> Procedure:
     return next(procedure for procedure in case.dossier.other_procedures if procedure.code is code)
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("BAR-1", "P3(1)", Basis.GUIDELINES, bar_1),
-    Rule("BAR-2", "P3(2)", Basis.GUIDELINES, bar_2),
+    DossierRule("BAR-1", "P3(1)", Basis.GUIDELINES, bar_1),
+    DossierRule("BAR-2", "P3(2)", Basis.GUIDELINES, bar_2),
     Rule("BAR-3", "P3(3)", Basis.GUIDELINES, bar_3),
     Rule("BAR-4", "P3(4)", Basis.GUIDELINES, bar_4),
-    Rule("BAR-5a", "P3(5)", Basis.GUIDELINES, bar_5a),
-    Rule("BAR-5b", "P3(5)", Basis.GUIDELINES, bar_5b),
+    DossierRule("BAR-5a", "P3(5)", Basis.GUIDELINES, bar_5a),
+    DossierRule("BAR-5b", "P3(5)", Basis.GUIDELINES, bar_5b),
 )

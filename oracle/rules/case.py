@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import cached_property, lru_cache
+from typing import Protocol
 
 from oracle.domain.dossier import Dossier
 from oracle.domain.fields import is_uscc
@@ -15,7 +16,7 @@ from oracle.domain.reporting import RecordedReport
 from oracle.rules.agreement import Standing, standing_from
 from oracle.rules.policy import Policy
 
-__all__ = ["SHANGHAI", "Case", "Standing", "TrancheFacts", "provider_party", "query_for", "standing_from"]
+__all__ = ["SHANGHAI", "Case", "OfDossier", "Standing", "TrancheFacts", "provider_party", "query_for", "standing_from"]
 
 #: The regulator's time. China has had one zone without summer time since 1991.
 SHANGHAI = timezone(timedelta(hours=8))
@@ -62,6 +63,22 @@ def _query(dossier: Dossier) -> FilingQuery:
 def provider_party(ident: str) -> Party:
     """A cash-flow provider, whose id in the dossier is a code or a name."""
     return Party(uscc=ident) if is_uscc(ident) else Party(name=ident)
+
+
+class OfDossier(Protocol):
+    """The part of a case that the dossier, the policy and the day alone decide. What looks at nothing else is true of
+    the dossier all day, whoever asks."""
+
+    @property
+    def dossier(self) -> Dossier: ...
+    @property
+    def policy(self) -> Policy: ...
+    @property
+    def today(self) -> date: ...
+    @property
+    def number(self) -> str | None: ...
+    @property
+    def entity_name(self) -> str: ...
 
 
 @dataclass(frozen=True)

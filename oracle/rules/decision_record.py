@@ -57,7 +57,7 @@ Proposal = FilingApproval | FilingUpdate
 _PROPOSALS: dict[str, type[FilingApproval] | type[FilingUpdate]] = {"approval": FilingApproval, "update": FilingUpdate}
 _HINTS = get_type_hints(Case)
 _DOSSIERS = tuple[Dossier, ...]
-_OBSERVATIONS = tuple[Observation, ...]
+_KINDS: dict[Any, str] = {_DOSSIERS: "dossiers", tuple[Observation, ...]: "observations"}
 _CHAIN = TypeAdapter(FilingOnChain)
 _ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
 #: These two stand in the document by themselves.
@@ -106,6 +106,10 @@ def decide(case: Case, about: Circumstances) -> Decision:
     return decide_update(case, about.chain, about.proposed)
 
 
+def _sha256(dossier: Dossier) -> str:
+    return hashlib.sha256(dossier.canonical()).hexdigest()
+
+
 def _hash(dossier: Dossier) -> str:
     return "0x" + dossier.dossier_hash().hex()
 
@@ -124,21 +128,30 @@ def _adapter(name: str) -> TypeAdapter[Any]:
     return TypeAdapter(_HINTS[name])
 
 
+@cache
+def _parts() -> list[tuple[str, str, Any, str | None]]:
+    """Of each field of a case that stands in the document: its name, its key there, its default, its kind."""
+    return [
+        (field.name, to_camel(field.name), field.default, _KINDS.get(_HINTS[field.name]))
+        for field in fields(Case)
+        if field.name not in _OUTSIDE
+    ]
+
+
 def _case_json(case: Case) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for field in fields(Case):
-        value = getattr(case, field.name)
-        if field.name in _OUTSIDE or (field.default is not MISSING and value == field.default):
+    for name, key, default, kind in _parts():
+        value = getattr(case, name)
+        if default is not MISSING and value == default:
             continue
-        if _HINTS[field.name] == _DOSSIERS:
-            found[to_camel(field.name)] = [_hash(item) for item in value]
-        elif _HINTS[field.name] == _OBSERVATIONS:
-            found[to_camel(field.name)] = [orjson.Fragment(item.canonical_form) for item in value]
+        if kind == "dossiers":
+            found[key] = [_hash(item) for item in value]
+        elif kind == "observations":
+            found[key] = [orjson.Fragment(item.canonical_form) for item in value]
         elif isinstance(value, Policy):
-            found[to_camel(field.name)] = orjson.Fragment(value.computed(_policy_form))
+            found[key] = orjson.Fragment(value.computed(_policy_form))
         else:
-            dumped = _adapter(field.name).dump_python(value, mode="json", by_alias=True, exclude_none=True)
-            found[to_camel(field.name)] = dumped
+            found[key] = _adapter(name).dump_python(value, mode="json", by_alias=True, exclude_none=True)
     return found
 
 
@@ -176,7 +189,7 @@ def document_bytes(case: Case, about: Circumstances, decision: Decision) -> byte
         "dossierHash": _hash(case.dossier),
         **{name: orjson.Fragment(part) for name, part in parts.items()},
         "digest": about.digest,
-        "inputs": {"dossier": hashlib.sha256(case.dossier.canonical()).hexdigest(), **hashes},
+        "inputs": {"dossier": case.dossier.computed(_sha256), **hashes},
         "outcome": orjson.Fragment(decision.canonical),
     }
     return canonical_bytes(document)

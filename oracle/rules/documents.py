@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from oracle.domain.dossier import ControlKind, Controller, Dossier, Evidence, IntermediaryRole
-from oracle.rules.case import Case
-from oracle.rules.verdict import Basis, Outcome, Rule, failed, passed, unclear
+from oracle.rules.case import Case, OfDossier
+from oracle.rules.verdict import Basis, DossierRule, Outcome, Rule, failed, passed, unclear
 
 __all__ = ["RULES", "undertakers"]
 
@@ -18,7 +18,7 @@ _NEEDED = {
 }
 
 
-def doc_1(case: Case) -> Outcome:
+def doc_1(case: OfDossier) -> Outcome:
     """P4: filing report, full overseas issuance materials and domestic legal opinion are there, by their hash."""
     for kind, name in _NEEDED.items():
         found = [item for item in case.dossier.evidence if item.kind == kind]
@@ -69,6 +69,6 @@ def doc_2(case: Case) -> Outcome:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("DOC-1", "P4", Basis.GUIDELINES, doc_1),
+    DossierRule("DOC-1", "P4", Basis.GUIDELINES, doc_1),
     Rule("DOC-2", "P5", Basis.GUIDELINES, doc_2),
 )

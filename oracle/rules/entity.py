@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from oracle.domain.names import fold_name
-from oracle.rules.case import Case
-from oracle.rules.verdict import Basis, Outcome, Rule, failed, passed, unclear
+from oracle.rules.case import Case, OfDossier
+from oracle.rules.verdict import Basis, DossierRule, Outcome, Rule, failed, passed, unclear
 
 __all__ = ["RULES"]
 
@@ -20,7 +20,7 @@ def ent_1(case: Case) -> Outcome:
     return passed(f"the publication names {own}")
 
 
-def ent_2(case: Case) -> Outcome:
+def ent_2(case: OfDossier) -> Outcome:
     """P4: the filing entity is the one that controls every asset."""
     uscc = case.dossier.filing_entity.uscc
     for asset in case.dossier.assets:
@@ -33,5 +33,5 @@ def ent_2(case: Case) -> Outcome:
 
 RULES: tuple[Rule, ...] = (
     Rule("ENT-1", "P4", Basis.GUIDELINES, ent_1),
-    Rule("ENT-2", "P4", Basis.GUIDELINES, ent_2),
+    DossierRule("ENT-2", "P4", Basis.GUIDELINES, ent_2),
 )

@@ -6,7 +6,6 @@ The dossier answers every item for every asset. Where the dossier's own numbers 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 
@@ -14,20 +13,20 @@ from oracle.domain.dossier import Asset, Bar, NegativeListItem, Result
 from oracle.domain.fields import exact
 from oracle.domain.filing import AdverseKind
 from oracle.rules.bars import declared
-from oracle.rules.case import Case, provider_party
+from oracle.rules.case import Case, OfDossier, provider_party
 from oracle.rules.listed import decided, on_a_list, unread_list
-from oracle.rules.verdict import Basis, Outcome, Rule, Verdict, failed, passed, unclear
+from oracle.rules.verdict import Basis, DossierRule, Outcome, Rule, Verdict, failed, passed, unclear
 
 __all__ = ["RULES", "list_in_force"]
 
 
-def list_in_force(case: Case) -> str | None:
+def list_in_force(case: OfDossier) -> str | None:
     """The version of the negative list in force today: the newest of the policy's that has come into force, or None."""
     begun = [entry for entry in case.policy.negative_lists if entry.in_force_from <= case.today]
     return max(begun, key=lambda entry: entry.in_force_from).version if begun else None
 
 
-def item(case: Case, code: NegativeListItem) -> Outcome:
+def item(case: OfDossier, code: NegativeListItem) -> Outcome:
     """P3(6): the item is answered CLEAR for every asset, on the list in force, and bar 6 is declared CLEAR."""
     own = declared(case, Bar.BAR_6)
     if own[0] is Verdict.FAIL:
@@ -96,13 +95,14 @@ def _percent(share: Fraction) -> str:
     return f"{(Decimal(share.numerator) / Decimal(share.denominator)).normalize():f}"
 
 
-def _answer(code: NegativeListItem) -> Callable[[Case], Outcome]:
-    def check(case: Case) -> Outcome:
+def _rule(code: NegativeListItem) -> Rule:
+    def check(case: OfDossier) -> Outcome:
         return item(case, code)
 
-    return item_2 if code is NegativeListItem.NL_2 else check
+    name, cite = f"BAR-6.{code.value}", f"AMAC 2024-03-29 {code.value}"
+    if code is NegativeListItem.NL_2:
+        return Rule(name, cite, Basis.AMAC, item_2)
+    return DossierRule(name, cite, Basis.AMAC, check)
 
 
-RULES: tuple[Rule, ...] = tuple(
-    Rule(f"BAR-6.{code.value}", f"AMAC 2024-03-29 {code.value}", Basis.AMAC, _answer(code)) for code in NegativeListItem
-)
+RULES: tuple[Rule, ...] = tuple(_rule(code) for code in NegativeListItem)

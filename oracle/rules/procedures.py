@@ -10,18 +10,18 @@ from datetime import date
 
 from oracle.domain.dossier import Applicability, Procedure, ProcedureCode, ProcedureState
 from oracle.rules.calendar_months import months_after
-from oracle.rules.case import Case
-from oracle.rules.verdict import Basis, Outcome, Rule, failed, passed, unclear
+from oracle.rules.case import OfDossier
+from oracle.rules.verdict import Basis, DossierRule, Outcome, Rule, failed, passed, unclear
 
 __all__ = ["RULES", "last_day", "procedure_of"]
 
 
-def procedure_of(case: Case, code: ProcedureCode) -> Procedure:
+def procedure_of(case: OfDossier, code: ProcedureCode) -> Procedure:
     """The dossier's entry for a code; a dossier holds each exactly once."""
     return next(item for item in case.dossier.other_procedures if item.code is code)
 
 
-def done(case: Case, code: ProcedureCode) -> Outcome:
+def done(case: OfDossier, code: ProcedureCode) -> Outcome:
     """P2: the procedure is held and unexpired today, or does not apply for a reason that somebody signed."""
     item = procedure_of(case, code)
     field = f"otherProcedures {code.value}"
@@ -48,7 +48,7 @@ def done(case: Case, code: ProcedureCode) -> Outcome:
     return passed(f"{item.doc_no} of {item.issuer}, held since {item.issued_on}{until}{by_analogy}")
 
 
-def last_day(case: Case, item: Procedure) -> date | None:
+def last_day(case: OfDossier, item: Procedure) -> date | None:
     """The day whose first moment in Shanghai ends a document that is held (exclusive), None if it has no end.
 
     What the dossier states, else the policy's usual term from the day of issue (regulation 5).
@@ -61,13 +61,13 @@ def last_day(case: Case, item: Procedure) -> date | None:
     return months_after(item.issued_on, months)
 
 
-def _rule(code: ProcedureCode) -> Callable[[Case], Outcome]:
-    def check(case: Case) -> Outcome:
+def _rule(code: ProcedureCode) -> Callable[[OfDossier], Outcome]:
+    def check(case: OfDossier) -> Outcome:
         return done(case, code)
 
     return check
 
 
 RULES: tuple[Rule, ...] = tuple(
-    Rule(f"PROC-{code.value}", "P2", Basis.GUIDELINES, _rule(code)) for code in ProcedureCode
+    DossierRule(f"PROC-{code.value}", "P2", Basis.GUIDELINES, _rule(code)) for code in ProcedureCode
 )

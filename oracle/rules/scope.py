@@ -6,8 +6,8 @@ from fractions import Fraction
 
 from oracle.domain.dossier import Asset, InstrumentClass
 from oracle.domain.fields import exact
-from oracle.rules.case import Case
-from oracle.rules.verdict import Basis, Outcome, Rule, failed, passed, unclear
+from oracle.rules.case import OfDossier
+from oracle.rules.verdict import Basis, DossierRule, Outcome, Rule, failed, passed, unclear
 
 __all__ = ["RULES"]
 
@@ -19,7 +19,7 @@ _LEADING_AUTHORITY = {
 }
 
 
-def scope_1(case: Case) -> Outcome:
+def scope_1(case: OfDossier) -> Outcome:
     """P1, Yinfa [2026] 42: asset-backed form, cash flow from the assets, distributed ledger, issuer overseas.
 
     The ledger needs no line here: a dossier whose tranche names no chain is refused when it is read.
@@ -43,7 +43,7 @@ def _total_cash_flow(asset: Asset) -> Fraction:
     return sum((exact(period.amount) for period in asset.cashflow.periods), start=Fraction(0))
 
 
-def scope_2(case: Case) -> Outcome:
+def scope_2(case: OfDossier) -> Outcome:
     """P1, Yinfa [2026] 42: nothing is offered in the mainland. HK, MO and TW have codes of their own."""
     places = case.dossier.issue_plan.offer_jurisdictions
     if "CN" in places:
@@ -51,7 +51,7 @@ def scope_2(case: Case) -> Outcome:
     return passed(f"offered in {', '.join(places)} only")
 
 
-def scope_3(case: Case) -> Outcome:
+def scope_3(case: OfDossier) -> Outcome:
     """Yinfa [2026] 42: no stablecoin pegged to the RMB without consent."""
     policy = case.policy
     pegged = {code.upper() for code in policy.rmb_stablecoins} - {code.upper() for code in policy.consented_stablecoins}
@@ -67,7 +67,7 @@ def scope_3(case: Case) -> Outcome:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("SCOPE-1", "P1", Basis.GUIDELINES, scope_1),
-    Rule("SCOPE-2", "P1", Basis.GUIDELINES, scope_2),
-    Rule("SCOPE-3", "Yinfa [2026] 42", Basis.NOTICE_42, scope_3),
+    DossierRule("SCOPE-1", "P1", Basis.GUIDELINES, scope_1),
+    DossierRule("SCOPE-2", "P1", Basis.GUIDELINES, scope_2),
+    DossierRule("SCOPE-3", "Yinfa [2026] 42", Basis.NOTICE_42, scope_3),
 )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from datetime import date
 from functools import lru_cache
 
 from oracle.domain.canonical import canonical_hash
+from oracle.domain.dossier import Dossier
 from oracle.rules import (
     bars,
     changes,
@@ -21,7 +24,7 @@ from oracle.rules import (
 )
 from oracle.rules.case import Case
 from oracle.rules.policy import Policy
-from oracle.rules.verdict import Basis, Finding, Rule, VerdictTable
+from oracle.rules.verdict import Basis, DossierRule, Finding, Rule, VerdictTable
 
 __all__ = ["RULES", "RULESET_VERSION", "SWITCHABLE", "applied", "evaluate", "ruleset_hash", "switch_faults"]
 
@@ -60,6 +63,10 @@ def switch_faults(policy: Policy) -> list[str]:
 
 def applied(policy: Policy) -> tuple[Rule, ...]:
     """The rules that a policy leaves on. What may not be switched off stays, whatever the policy says."""
+    return policy.computed(_applied)
+
+
+def _applied(policy: Policy) -> tuple[Rule, ...]:
     off = set(policy.switched_off)
     return tuple(rule for rule in RULES if rule.id not in off or rule.basis not in SWITCHABLE)
 
@@ -83,8 +90,26 @@ def _ruleset_hash(version: str, policy: bytes) -> bytes:
 
 def evaluate(case: Case) -> VerdictTable:
     """The answer of every rule that the policy leaves on, in the table's order."""
-    findings = []
-    for rule in applied(case.policy):
-        result, explanation = rule.check(case)
-        findings.append(Finding(rule.id, result, rule.basis, rule.cite, explanation))
-    return VerdictTable(tuple(findings))
+    known = _of_dossier(case)
+    return VerdictTable(tuple(known.get(rule.id) or _finding(rule, case) for rule in applied(case.policy)))
+
+
+def _finding(rule: Rule, case: Case) -> Finding:
+    result, explanation = rule.check(case)
+    return Finding(rule.id, result, rule.basis, rule.cite, explanation)
+
+
+def _of_dossier(case: Case) -> Mapping[str, Finding]:
+    """What the dossier alone decides, by rule; found once a day for each dossier and policy."""
+    kept = case.dossier.computed(_kept)
+    key = case.policy.canonical_form, case.today
+    found = kept.get(key)
+    if found is None:
+        found = {rule.id: _finding(rule, case) for rule in RULES if isinstance(rule, DossierRule)}
+        kept.clear()
+        kept[key] = found
+    return found
+
+
+def _kept(_: Dossier) -> dict[tuple[bytes, date], Mapping[str, Finding]]:
+    return {}

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
 import orjson
 
-from oracle.rules.case import Case
+from oracle.rules.case import Case, OfDossier
 
-__all__ = ["Basis", "Finding", "Rule", "Verdict", "VerdictTable", "failed", "passed", "unclear"]
+__all__ = ["Basis", "DossierRule", "Finding", "Rule", "Verdict", "VerdictTable", "failed", "passed", "unclear"]
 
 
 class Verdict(StrEnum):
@@ -62,6 +62,13 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class DossierRule(Rule):
+    """A rule that looks at nothing but the dossier, the policy and the day; its type holds it to that."""
+
+    check: Callable[[OfDossier], Outcome]
+
+
+@dataclass(frozen=True)
 class Finding:
     """One rule's answer to one case."""
 
@@ -70,6 +77,11 @@ class Finding:
     basis: Basis
     cite: str
     explanation: str
+    #: RFC 8785 bytes of `as_json`: five texts.
+    canonical: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "canonical", orjson.dumps(self.as_json(), option=orjson.OPT_SORT_KEYS))
 
     def as_json(self) -> dict[str, Any]:
         """Keys rule, result, basis, cite, explanation."""
@@ -81,10 +93,6 @@ class Finding:
             "explanation": self.explanation,
         }
 
-    def canonical(self) -> bytes:
-        """RFC 8785 bytes of `as_json`: five texts."""
-        return orjson.dumps(self.as_json(), option=orjson.OPT_SORT_KEYS)
-
 
 @dataclass(frozen=True)
 class VerdictTable:
@@ -92,15 +100,16 @@ class VerdictTable:
 
     findings: tuple[Finding, ...]
 
-    @property
+    @cached_property
     def all_pass(self) -> bool:
         """Whether there are findings and each is PASS."""
-        return bool(self.findings) and all(finding.result is Verdict.PASS for finding in self.findings)
+        return bool(self.findings) and not self.not_passed
 
-    @property
+    @cached_property
     def not_passed(self) -> tuple[Finding, ...]:
         """The findings that are FAIL or INDETERMINATE."""
-        return tuple(finding for finding in self.findings if finding.result is not Verdict.PASS)
+        met = Verdict.PASS
+        return tuple([finding for finding in self.findings if finding.result is not met])
 
     def as_json(self) -> list[dict[str, Any]]:
         """One object a finding."""
@@ -109,4 +118,4 @@ class VerdictTable:
     @cached_property
     def canonical(self) -> bytes:
         """RFC 8785 bytes of `as_json`, computed once."""
-        return b"[" + b",".join([finding.canonical() for finding in self.findings]) + b"]"
+        return b"[" + b",".join([finding.canonical for finding in self.findings]) + b"]"

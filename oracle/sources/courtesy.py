@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.robotparser import RobotFileParser
 
-import httpx2
+from oracle.sources.web_address import parsed_address
 
 __all__ = ["Courtesy", "KeptAnswer"]
 
@@ -78,7 +78,7 @@ class Courtesy:
         with self._lock:
             known = self._rules.get(host)
         if known is None or time.monotonic() - known[0] > _ROBOTS_SECONDS:
-            body = fetch(str(httpx2.URL(url).join("/robots.txt").copy_with(query=None, fragment=None)))
+            body = fetch(str(parsed_address(url).join("/robots.txt").copy_with(query=None, fragment=None)))
             parser = RobotFileParser()
             parser.parse((body or b"")[:_MAX_ROBOTS].decode("utf-8", "replace").splitlines())
             known = (time.monotonic(), parser)
@@ -127,4 +127,4 @@ class Courtesy:
 
 
 def _host(url: str) -> str:
-    return httpx2.URL(url).netloc.decode("ascii", "replace").lower()
+    return parsed_address(url).netloc.decode("ascii", "replace").lower()

@@ -7,7 +7,7 @@ question, then the newest status table. What cannot be read becomes a FAILURE ob
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -27,7 +27,7 @@ from oracle.rules.case import SHANGHAI
 from oracle.sources.courtesy import Courtesy
 from oracle.sources.csrc_lists import Listed, ListPage, parse_channel, parse_list
 from oracle.sources.csrc_pages import Page, parse_list_shell, parse_page
-from oracle.sources.csrc_parse import PARSER_VERSION, listed_number, parse_notice, parse_withdrawal
+from oracle.sources.csrc_parse import PARSER_VERSION, Notice, listed_number, parse_notice, parse_withdrawal
 from oracle.sources.csrc_requests import (
     Mention,
     decisions_version,
@@ -45,6 +45,7 @@ from oracle.sources.docx_text import docx_lines
 from oracle.sources.http_capture import Exchange, FetchError, HttpCapture, origin
 from oracle.sources.parse_error import ParseError
 from oracle.sources.published_values import parse_published, published_day
+from oracle.sources.web_address import parsed_address
 
 __all__ = ["PARSER_VERSION", "CsrcConfig", "CsrcSource"]
 
@@ -53,8 +54,10 @@ _LONGEST = 1000
 _LONGEST_URL = 2000
 #: Glances share a reading of the lists for so long after it, in seconds, or for so many times as long as it took, but
 #: never longer than the last of these.
-SHARED_SECONDS, SHARED_TIMES, LONGEST_SHARED = 1.0, 4.0, 60.0
-#: Parsed pages that are remembered: of thousands of filings those of one batch of looks, and of the lists.
+SHARED_SECONDS, SHARED_TIMES, LONGEST_SHARED = 1.0, 9.0, 60.0
+#: Parsed notices that are remembered, about 2 KB each: a watch reads thousands in turn, and few of them change.
+NOTICES = 16_384
+#: Other parsed pages and files. Those of lists are not among them: they are kept from one reading to the next.
 REMEMBERED = 1024
 _UNKNOWN_STATE = "the vocabulary does not know {!r}: add it to [vocabulary] once its meaning is sure"
 
@@ -129,11 +132,11 @@ class CsrcConfig(Wording, Fetching):
     def allows(self, url: str) -> bool:
         """Whether an address may be asked: the base's scheme, an allowed host and port, no user name."""
         try:
-            parsed = httpx2.URL(url)
+            parsed = parsed_address(url)
         except httpx2.InvalidURL:
             return False
         hosts = {origin(self.base_url), *(host.lower() for host in self.allowed_hosts)}
-        same_scheme = parsed.scheme == httpx2.URL(self.base_url).scheme
+        same_scheme = parsed.scheme == parsed_address(self.base_url).scheme
         return same_scheme and len(url) <= _LONGEST_URL and not parsed.userinfo and origin(url) in hosts
 
 
@@ -153,9 +156,11 @@ class CsrcSource:
         self._clock = clock
         self._courtesy = config.courtesy(cache)
         self._decisions = _Decisions()
-        self._memory = _Memory()
+        self._memory, self._notices = _Memory(REMEMBERED), _Memory(NOTICES)
         self._sharing = Lock()
         self._shared: _Reading | None = None
+        #: What the lists were parsed to by the last reading that could read them all.
+        self._lists: Mapping[tuple[Any, ...], Any] = {}
 
     @property
     def name(self) -> str:
@@ -169,13 +174,21 @@ class CsrcSource:
         the entity. The status table is read only if a name is asked: it holds no numbers.
         """
         began = self._clock()
-        return self._visit(query, _Reading(began), began)
+        reading = _Reading(began, self._lists)
+        seen = self._visit(query, reading, began)
+        self._remember(reading)
+        return seen
+
+    def _remember(self, reading: _Reading) -> None:
+        """Keep what the lists were parsed to for the next reading, if all of them could be read."""
+        if reading.lists and not any(found.fault is not None for found in reading.lists.values()):
+            self._lists = reading.parsed
 
     def glance(self, query: FilingQuery) -> list[Observation]:
         """As `observe`, with lists, withdrawals, tables and requests read once for all glances of a moment.
 
         That moment lasts `SHARED_SECONDS`, or `SHARED_TIMES` as long as the reading took if all could be read: of the
-        time, a fifth goes into reading long lists. The filing's own notice is asked for in any case.
+        time, a tenth goes into reading long lists. The filing's own notice is asked for in any case.
         """
         with self._sharing:
             shared = self._shared
@@ -184,9 +197,11 @@ class CsrcSource:
         return self._visit(query, shared, shared.began)
 
     def _read_common(self) -> _Reading:
-        reading, began = _Reading(self._clock()), time.monotonic()
+        reading, began = _Reading(self._clock(), self._lists), time.monotonic()
         with self._http() as http:
-            _Visit(self._config, http, FilingQuery(), reading, self._memory).read_common()
+            _Visit(self._config, http, FilingQuery(), reading, self._memory, self._notices).read_common()
+        self._remember(reading)
+        reading.known = {}  # what the site no longer shows is not kept for as long as this reading serves
         ended = time.monotonic()
         # What could not be read is asked for again soon, or a site that is back would still count as away.
         times = 0.0 if reading.failed else min(SHARED_TIMES * (ended - began), LONGEST_SHARED)
@@ -199,18 +214,28 @@ class CsrcSource:
 
     def _visit(self, query: FilingQuery, reading: _Reading, began: datetime) -> list[Observation]:
         with self._http() as http:
-            visit = _Visit(self._config, http, query, reading, self._memory)
+            visit = _Visit(self._config, http, query, reading, self._memory, self._notices)
             return [*visit.observations(), *visit.adverse(query.screened(), self._decisions, began)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """What is kept of a list's page, whose body is long: see `Exchange`."""
+
+    url: str
+    status: int
+    sha256: str
+    fetched_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Item:
     """A list item with the channel and the page of the list it stood on; `url` is absolute."""
 
     listed: Listed
     url: str
     channel_id: str
-    source: Exchange
+    source: _Answered
 
 
 @dataclass
@@ -270,13 +295,22 @@ class _Reading:
     The reading of a visit is its own, or that of all glances until `good_until` (monotonic).
     """
 
-    def __init__(self, began: datetime) -> None:
+    def __init__(self, began: datetime, known: Mapping[tuple[Any, ...], Any]) -> None:
+        """`known` is what an earlier reading parsed."""
         self.began = began
+        self.known = known
+        self.parsed: dict[tuple[Any, ...], Any] = {}
         self.good_until = 0.0
         self.lists: dict[str, _List] = {}
         self.joined: dict[tuple[str, ...], _Items] = {}
         self.answers: dict[str, Exchange | FetchError] = {}
         self.newest: Exchange | None = None
+
+    def parse(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
+        """What the same bytes of a list, named by `key`, were parsed to before, or what `make` makes of them now."""
+        found = self.known[key] if key in self.known else make()
+        self.parsed[key] = found
+        return cast(T, found)
 
     @property
     def failed(self) -> bool:
@@ -287,22 +321,28 @@ class _Reading:
 
 
 class _Memory:
-    """What bytes were parsed to, by their hash: bytes that are the same are not parsed again. Bounded."""
+    """What bytes were parsed to, by their hash: bytes that are the same are not parsed again. At most so many."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._lock = Lock()
         self._parsed: dict[Any, Any] = {}
 
-    def get(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
-        """What `make` made of the same key before, or makes now; its errors are not kept."""
+    def find(self, key: tuple[Any, ...]) -> Any | None:
+        """What was made of a key, None if it is not remembered."""
         with self._lock:
             found = self._parsed.pop(key, None)
             if found is not None:
                 self._parsed[key] = found  # the last to be forgotten
+            return found
+
+    def get(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
+        """What `make` made of the same key before, or makes now; its errors are not kept."""
+        found = self.find(key)
         if found is None:
             found = make()
             with self._lock:
-                while len(self._parsed) >= REMEMBERED:
+                while len(self._parsed) >= self._most:
                     del self._parsed[next(iter(self._parsed))]
                 self._parsed[key] = found
         return cast(T, found)
@@ -320,12 +360,19 @@ class _Visit:
     """One question to the site."""
 
     def __init__(
-        self, config: CsrcConfig, http: HttpCapture, query: FilingQuery, reading: _Reading, memory: _Memory
+        self,
+        config: CsrcConfig,
+        http: HttpCapture,
+        query: FilingQuery,
+        reading: _Reading,
+        memory: _Memory,
+        notices: _Memory,
     ) -> None:
         self._config = config
         self._http = http
         self._reading = reading
         self._memory = memory
+        self._notices = notices
         self._number = fold_number(query.number) if query.number else None
         self._name = fold_name(query.entity_name) if query.entity_name else None
         self._began = reading.began.isoformat(timespec="seconds")
@@ -409,7 +456,7 @@ class _Visit:
         self._reading.newest = self._list_read
         pages = dict.fromkeys((item.source.url, item.source.sha256) for item in items)
         key = ("items", code, channel_id, len(items), *pages)
-        return _List(self._memory.get(key, lambda: _Items(items, self._config)), fault, channel_id)
+        return _List(self._reading.parse(key, lambda: _Items(items, self._config)), fault, channel_id)
 
     def _channel_id(self, code: str) -> str:
         answer = self._http.get(self._at("/getChannelList", channelCode=code))
@@ -433,8 +480,7 @@ class _Visit:
         known: set[str] = set()
         total: int | None = None
         for number in range(1, config.max_pages + 1):
-            answer = self._http.get(self._list_url(channel_id, number))
-            page = self._parsed(answer, parse_list)
+            answer, page = self._list_page(channel_id, number)
             self._list_read = answer
             fresh = {item.url for item in page.items}
             if total is not None and page.total != total:
@@ -453,11 +499,19 @@ class _Visit:
         if total is None or len(items) != total:
             raise _list_fault(answer, f"{len(items)} of {total} items were read (maxPages {config.max_pages})")
 
+    def _list_page(self, channel_id: str, number: int) -> tuple[Exchange, ListPage]:
+        reading, name = self._reading, parse_list.__qualname__
+        url = reading.parse(("address", channel_id, number), lambda: self._list_url(channel_id, number))
+        answer = self._http.get(url, read=lambda sha256: (name, sha256) in reading.known)
+        key = name, answer.sha256
+        return answer, reading.parse(key, lambda: self._made(answer, parse_list))
+
     def _on_page(self, page: ListPage, channel_id: str, answer: Exchange) -> list[_Item]:
         """The items of a page of a list. An address is resolved against the page's."""
         key = ("addresses", answer.url, answer.sha256)
-        addresses = self._memory.get(key, lambda: [self._resolved(answer.url, item.url) for item in page.items])
-        return [_Item(item, url, channel_id, answer) for item, url in zip(page.items, addresses, strict=True)]
+        addresses = self._reading.parse(key, lambda: [self._resolved(answer.url, item.url) for item in page.items])
+        source = _Answered(answer.url, answer.status, answer.sha256, answer.fetched_at)
+        return [_Item(item, url, channel_id, source) for item, url in zip(page.items, addresses, strict=True)]
 
     def _list_url(self, channel_id: str, number: int) -> str:
         return self._at(
@@ -472,23 +526,22 @@ class _Visit:
         )
 
     def _at(self, path: str, **query: str) -> str:
-        return str(httpx2.URL(self._config.base_url).join(path).copy_merge_params(query))
+        return str(parsed_address(self._config.base_url).join(path).copy_merge_params(query))
 
     def _resolved(self, page_url: str, address: str) -> str:
         """A printed address against the page it stands on (regulation 3.3), never against the site's root."""
         try:
-            resolved = httpx2.URL(page_url).join(address)
+            resolved = parsed_address(page_url).join(address)
         except (httpx2.InvalidURL, ValueError):
             raise ParseError(f"{address[:100]!r} is not an address", remedy="read the page") from None
-        if resolved.scheme == "http" and httpx2.URL(page_url).scheme == "https":
+        if resolved.scheme == "http" and parsed_address(page_url).scheme == "https":
             resolved = resolved.copy_with(scheme="https")
         return str(resolved)
 
     # --- notices ------------------------------------------------------------------------------------------------------
 
     def _notice(self, item: _Item) -> None:
-        page = self._http.get(item.url)
-        notice = self._parsed(page, lambda body: parse_notice(body, self._config, item.listed), item.listed)
+        page, notice = self._read_notice(item)
         record = notice.record
         if self._number is not None and record.number != self._number:
             return
@@ -504,6 +557,24 @@ class _Visit:
             title=notice.title,
             record=record,
             attachment_sha256=item.source.sha256 if notice.from_list else None,
+        )
+
+    def _read_notice(self, item: _Item) -> tuple[Exchange, Notice]:
+        """The page asked for now, and what it says; where the site calls it unchanged, what it said before."""
+        known: dict[str, Notice] = {}
+
+        def read(sha256: str) -> bool:
+            found = self._notices.find((sha256, item.listed))
+            if found is not None:
+                known[sha256] = found
+            return found is not None
+
+        page = self._http.get(item.url, read=read)
+        if page.sha256 in known:
+            return page, known[page.sha256]
+        key = (page.sha256, item.listed)
+        return page, self._notices.get(
+            key, lambda: self._made(page, lambda body: parse_notice(body, self._config, item.listed))
         )
 
     # --- withdrawals --------------------------------------------------------------------------------------------------
@@ -718,8 +789,12 @@ class _Visit:
     def _parsed(self, exchange: Exchange, parse: Callable[[bytes], T], *about: object) -> T:
         """What `parse` makes of the answer's bytes and of `about`, which says all else that it looks at."""
         key = (parse.__qualname__, exchange.sha256, *about)
+        return self._memory.get(key, lambda: self._made(exchange, parse))
+
+    def _made(self, exchange: Exchange, parse: Callable[[bytes], T]) -> T:
+        """What `parse` makes of the answer's bytes; those that it can't read are asked for again the next time."""
         try:
-            return self._memory.get(key, lambda: parse(exchange.body))
+            return parse(exchange.body)
         except ParseError as error:
             self._http.forget(exchange)
             remedy = error.remedy or "read the stored bytes"
@@ -736,7 +811,7 @@ class _Visit:
             what = f"{count} notices may concern the question, more than maxDetails {self._config.max_details}"
             self._fail(ParseError(what, remedy="ask with the entity's name too, or raise maxDetails"))
 
-    def _add(self, item: _Item, page: Exchange, **facts: Any) -> None:
+    def _add(self, item: _Item, page: Exchange | _Answered, **facts: Any) -> None:
         self._seen.append(
             Observation(
                 source=self._config.name,

@@ -20,7 +20,7 @@ MAX_TITLE = 500
 _MAX_CONTENT = 200_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Listed:
     """One item of a channel's list. Addresses are as printed, still relative; `fields` is the item's metadata."""
 

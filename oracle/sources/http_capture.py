@@ -25,6 +25,7 @@ from oracle.errors import FilingGateError, UnreachableError
 from oracle.evidence.store import EvidenceStore
 from oracle.evidence.warc import CapturedExchange
 from oracle.sources.courtesy import Courtesy, KeptAnswer
+from oracle.sources.web_address import parsed_address
 
 __all__ = ["Exchange", "FetchError", "HttpCapture", "HttpLimits", "origin", "path_of"]
 
@@ -46,7 +47,10 @@ class HttpLimits:
 
 @dataclass(frozen=True)
 class Exchange:
-    """One answer. `url` is the address that gave it, after redirects; `sha256` names the stored body."""
+    """One answer. `url` is the address that gave it, after redirects; `sha256` names the stored body.
+
+    `body` is empty where the asker had read it before (`HttpCapture.get`).
+    """
 
     url: str
     status: int
@@ -76,7 +80,7 @@ class FetchError(UnreachableError):
 def path_of(url: str) -> str:
     """The path of an address, without host and query: what an error may show."""
     try:
-        return httpx2.URL(url).path
+        return parsed_address(url).path
     except httpx2.InvalidURL:
         return "(invalid address)"
 
@@ -84,7 +88,7 @@ def path_of(url: str) -> str:
 def origin(url: str) -> str:
     """`host` or `host:port` of an address, lower case, default ports left out; "" if it is none."""
     try:
-        return httpx2.URL(url).netloc.decode("ascii").lower()
+        return parsed_address(url).netloc.decode("ascii").lower()
     except httpx2.InvalidURL:
         return ""
 
@@ -136,15 +140,22 @@ class HttpCapture:
         self._client.close()
 
     def get(
-        self, url: str, *, referer: str | None = None, headers: Mapping[str, str] | None = None, whole: bool = False
+        self,
+        url: str,
+        *,
+        referer: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        whole: bool = False,
+        read: Callable[[str], bool] = lambda _sha256: False,
     ) -> Exchange:
         """The answer with status 200 to a GET, redirects inside the allowed hosts followed. FetchError otherwise.
 
         `headers` are sent and never recorded: they may hold a secret. Where the site says that an address has not
         changed (304), the answer is the stored one; `whole` asks for all of it, as for a page whose cookie counts.
+        A caller that has read the stored body of a hash before says so by `read`, and gets it without that body.
         """
         for _ in range(self._limits.max_redirects + 1):
-            exchange, location = self._persistent(url, referer, headers or {}, whole)
+            exchange, location = self._persistent(url, referer, headers or {}, whole, read)
             if location is None:
                 return exchange
             url = self._next_address(exchange, url, location)
@@ -157,14 +168,15 @@ class HttpCapture:
 
     def post(self, url: str, content: bytes, *, content_type: str) -> Exchange:
         """The answer with status 200 to a POST that is made once; a redirect is refused. FetchError otherwise."""
-        exchange, location = self._once(url, None, {}, whole=True, question=_Question(content, content_type))
+        question = _Question(content, content_type)
+        exchange, location = self._once(url, None, {}, True, lambda _sha256: False, question)
         if location is not None:
             raise FetchError("redirects", url=url, remedy="give the address it redirects to", exchange=exchange)
         return exchange
 
     def _next_address(self, exchange: Exchange, url: str, location: str) -> str:
         try:
-            target = str(httpx2.URL(url).join(location))
+            target = str(parsed_address(url).join(location))
         except (httpx2.InvalidURL, ValueError):
             target = ""
         if not self._allowed(target):
@@ -182,12 +194,12 @@ class HttpCapture:
             self._courtesy.forget(exchange.url)
 
     def _persistent(
-        self, url: str, referer: str | None, headers: Mapping[str, str], whole: bool
+        self, url: str, referer: str | None, headers: Mapping[str, str], whole: bool, read: Callable[[str], bool]
     ) -> tuple[Exchange, str | None]:
         self._ask_robots(url)
         for attempt in range(1, self._limits.attempts + 1):
             try:
-                return self._once(url, referer, headers, whole)
+                return self._once(url, referer, headers, whole, read)
             except FetchError as error:
                 pause = self._limits.backoff * (2 ** (attempt - 1)) * (1 + random.random())  # noqa: S311 - spreads load
                 if not error.again or attempt == self._limits.attempts or time.monotonic() + pause > self._ends:
@@ -196,7 +208,7 @@ class HttpCapture:
         raise AssertionError("attempts is at least 1")
 
     def _ask_robots(self, url: str) -> None:
-        if self._courtesy is None or not self._allowed(url) or httpx2.URL(url).path == "/robots.txt":
+        if self._courtesy is None or not self._allowed(url) or parsed_address(url).path == "/robots.txt":
             return
         if self._refused is not None:
             raise self._refused
@@ -226,7 +238,13 @@ class HttpCapture:
             time.sleep(pause)
 
     def _once(
-        self, url: str, referer: str | None, headers: Mapping[str, str], whole: bool, question: _Question | None = None
+        self,
+        url: str,
+        referer: str | None,
+        headers: Mapping[str, str],
+        whole: bool,
+        read: Callable[[str], bool],
+        question: _Question | None = None,
     ) -> tuple[Exchange, str | None]:
         if not self._allowed(url):
             raise FetchError(
@@ -248,16 +266,18 @@ class HttpCapture:
                 raise self._late(url, exchange)
             raise FetchError(problem, url=url, remedy="try again later", exchange=exchange, again=not answer.cut)
         if answer.status == 304 and kept is not None:
-            return self._unchanged(exchange, kept), None
+            return self._unchanged(exchange, kept, read), None
         judged = self._judged(exchange, answer, url)
         if self._courtesy is not None and judged[1] is None:
             self._courtesy.keep(url, answer.headers, exchange.sha256)
         return judged
 
-    def _unchanged(self, exchange: Exchange, kept: KeptAnswer) -> Exchange:
+    def _unchanged(self, exchange: Exchange, kept: KeptAnswer, read: Callable[[str], bool]) -> Exchange:
         """The stored body under the time of this visit."""
+        body = b""
         try:
-            body = self._evidence.get(kept.sha256)
+            if not (read(kept.sha256) and self._evidence.holds(kept.sha256)):
+                body = self._evidence.get(kept.sha256)
         except FilingGateError as error:
             self.forget(exchange)
             raise FetchError(
@@ -296,7 +316,7 @@ class HttpCapture:
         try:
             request = self._client.build_request(
                 "POST" if question else "GET",
-                url,
+                parsed_address(url),
                 headers={**headers, **secret, **({"content-type": question.content_type} if question else {})},
                 content=question.content if question else None,
                 timeout=timeout,

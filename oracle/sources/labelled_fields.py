@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 from typing import Any
 
@@ -34,7 +35,7 @@ def printed_text(value: Any) -> str | None:
 
 def add_field(fields: Fields, label: str, value: str | None) -> None:
     """Put a value under its label, once; an empty label or value is left out. ParseError for absurdly many values."""
-    name = squeezed(label).rstrip(":")
+    name = sys.intern(squeezed(label).rstrip(":"))  # a few labels, at thousands of items
     known = fields.get(name, ())
     if not name or not value or value in known:
         return

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy import Connection, Table, text
 
 from oracle.evidence.log_leaf import decision_leaf, signature_leaf
 from oracle.store import tables
@@ -76,10 +76,11 @@ class Concluded:
     answer: Callable[[int], bytes]
 
 
+# An entity may have thousands of sightings, a number has its own: the name is written so that no index fits it.
 _NEWEST = """
 WITH asked(place, number, entity, filing, sequence, digest) AS (VALUES {rows})
 SELECT
- (SELECT o.sighting FROM observations o WHERE o.number = asked.number AND o.entity_name = asked.entity
+ (SELECT o.sighting FROM observations o WHERE o.number = asked.number AND o.entity_name || '' = asked.entity
   ORDER BY o.id DESC LIMIT 1),
  (SELECT max(o.id) FROM observations o WHERE o.number = asked.number AND o.kind = 'NOTICE'),
  (SELECT max(o.id) FROM observations o WHERE o.number = asked.number AND o.kind = 'WITHDRAWAL'),
@@ -171,15 +172,11 @@ def _numbers(connection: Connection, table: Table, count: int) -> list[int]:
     if not count:
         return []
     if connection.dialect.name == "sqlite":
-        last = int(connection.execute(_last(table)).scalar_one())
+        newest_id = f'SELECT coalesce(max(id), 0) FROM "{table.name}"'  # noqa: S608 - a table of ours
+        last = int(connection.exec_driver_sql(newest_id).scalar_one())
         return list(range(last + 1, last + count + 1))
     query = text(f"SELECT nextval(pg_get_serial_sequence('{table.name}', 'id')) FROM generate_series(1, :count)")  # noqa: S608 - a table of ours
     return [int(number) for number in connection.execute(query, {"count": count}).scalars()]
-
-
-@lru_cache(maxsize=16)
-def _last(table: Table) -> Any:
-    return select(func.coalesce(func.max(table.c.id), 0))
 
 
 class _Adding:
@@ -192,6 +189,11 @@ class _Adding:
     def __call__(self, table: Table, rows: list[tuple[Any, ...]]) -> None:
         if not rows:
             return
-        columns = ", ".join(f'"{column.name}"' for column in table.columns)
-        marks = ", ".join(self._mark for _ in table.columns)
-        self._connection.exec_driver_sql(f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})', rows)  # noqa: S608 - names of ours
+        self._connection.exec_driver_sql(_insert(table, self._mark), rows)
+
+
+@lru_cache(maxsize=32)
+def _insert(table: Table, mark: str) -> str:
+    columns = ", ".join(f'"{column.name}"' for column in table.columns)
+    marks = ", ".join(mark for _ in table.columns)
+    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})'  # noqa: S608 - names of ours

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, Insert, case, func, select, text
+from sqlalchemy import Connection, Engine, Insert, case, func, literal, select, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from oracle.domain.dossier import Dossier, parse_dossier
@@ -194,20 +194,25 @@ class Database:
             ).scalar()
         if canonical is None:
             return None
-        return self._checked(name, canonical)
+        dossier = self._checked(name, canonical)
+        self._dossiers.put(name, dossier)
+        return dossier
 
-    def _checked(self, name: str, canonical: bytes) -> Dossier:
+    @staticmethod
+    def _checked(name: str, canonical: bytes) -> Dossier:
         """A stored dossier, parsed and held against its hash."""
         dossier = parse_dossier(canonical, what=f"stored dossier {name}")
         if "0x" + dossier.dossier_hash().hex() != name:
             raise FilingGateError(
                 "the stored dossier no longer fits its hash", where=name, remedy="restore the database from a backup"
             )
-        self._dossiers.put(name, dossier)
         return dossier
 
     def dossiers_of(self, names: Sequence[str]) -> dict[str, Dossier]:
-        """Those of several hashes that are there, each checked against its hash when it is read."""
+        """Those of several hashes that are there, each checked against its hash when it is read.
+
+        Those read are not kept: a round over all filings would drive out the dossiers that requests are about.
+        """
         found = {name: kept for name in names if (kept := self._dossiers.get(name)) is not None}
         missing = [name for name in names if name not in found]
         if missing:
@@ -271,9 +276,11 @@ class Database:
         number = fold_number(query.number) if query.number else None
         name = fold_name(query.entity_name) if query.entity_name else None
         with self._engine.connect() as connection:
+            # An entity may have thousands of sightings, a number has its own: its index is the one to use.
+            entity = table.c.entity_name if number is None else table.c.entity_name.concat("")
             newest = (
                 select(table.c.sighting)
-                .where(table.c.number.is_not_distinct_from(number), table.c.entity_name.is_not_distinct_from(name))
+                .where(table.c.number.is_not_distinct_from(number), entity.is_not_distinct_from(name))
                 .order_by(table.c.id.desc())
                 .limit(1)
             )
@@ -305,7 +312,7 @@ class Database:
             for kind in (ObservationKind.NOTICE, ObservationKind.WITHDRAWAL):
                 row = connection.execute(
                     select(table.c.content)
-                    .where(table.c.number == number, table.c.kind == kind.value)
+                    .where(table.c.number == number, table.c.kind == literal(kind.value, literal_execute=True))
                     .order_by(table.c.id.desc())
                     .limit(1)
                 ).scalar()
@@ -452,6 +459,15 @@ class Database:
         for number, kind, at, by, content, evidence in rows:
             found[number].append(RecordedEvent(RecordKind(kind), int(at), by, json.loads(content), evidence))
         return found
+
+    def counted(self) -> tuple[int, int]:
+        """How many rows all records have, and how many dossiers there are: neither loses one."""
+        with self._engine.connect() as connection:
+            events, dossiers = (
+                connection.execute(select(func.count()).select_from(table)).scalar_one()
+                for table in (tables.filing_events, tables.dossiers)
+            )
+        return int(events), int(dossiers)
 
     def recorded_filings(self) -> list[str]:
         """The folded numbers of all filings that have a record."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, func, select, update
+from sqlalchemy import Connection, Engine, bindparam, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from oracle.domain.life_record import RecordedEvent, RecordKind
@@ -24,6 +24,12 @@ from oracle.store import tables
 __all__ = ["FoundLeaf", "LogStore", "StoredBinding", "append_leaf", "leaves_of_event"]
 
 _HEAD = 1
+_GROWN = (
+    update(tables.log_head)
+    .where(tables.log_head.c.id == _HEAD)
+    .values(size=tables.log_head.c.size + bindparam("count"))
+    .returning(tables.log_head.c.size)
+)
 _BROKEN = "stop the node and restore the newest backup: the log can't be trusted to go on"
 
 
@@ -80,16 +86,15 @@ def leaves_of_event(key: str, item: RecordedEvent) -> tuple[LogLeaf, ...]:
 
 def _taken(connection: Connection, count: int) -> int:
     """The first of `count` indices that are this transaction's own."""
-    head = tables.log_head
-    grown = update(head).where(head.c.id == _HEAD).values(size=head.c.size + count)
-    if connection.execute(grown).rowcount == 0:
+    size = connection.execute(_GROWN, {"count": count}).scalar()
+    if size is None:
         try:
             with connection.begin_nested():
-                connection.execute(head.insert().values(id=_HEAD, size=0))
+                connection.execute(tables.log_head.insert().values(id=_HEAD, size=0))
         except IntegrityError:
             pass  # another replica made it in this moment
-        connection.execute(grown)
-    return int(connection.execute(select(head.c.size).where(head.c.id == _HEAD)).scalar_one()) - count
+        size = connection.execute(_GROWN, {"count": count}).scalar_one()
+    return int(size) - count
 
 
 def _keep_roots(connection: Connection, first: int, size: int) -> None:

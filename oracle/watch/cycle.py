@@ -7,12 +7,14 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from oracle.chain.registry import Registry
 from oracle.chain.rpc import chain_faults
+from oracle.domain.dossier import Dossier
 from oracle.domain.life_record import RecordedEvent
 from oracle.errors import FilingGateError
 from oracle.node.duties import Report
@@ -36,6 +38,15 @@ LOST_SECONDS = 900
 
 #: A relay that can't pay for so many renewals at the present price is reported.
 RENEWALS_IN_STOCK = 10
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Filings that are looked at together: records by folded number, approved dossiers by hash, the chain if read."""
+
+    records: dict[str, list[RecordedEvent]]
+    dossiers: dict[str, Dossier]
+    registry: Registry | None
 
 
 def at_once(_name: str, function: Callable[..., Result], *arguments: Any) -> Result:
@@ -74,25 +85,33 @@ class Watcher:
         with ThreadPoolExecutor(self.node.config.watch.concurrency, thread_name_prefix="watch") as pool:
             for begin in range(0, len(numbers), AT_ONCE):
                 some = numbers[begin : begin + AT_ONCE]
-                records = self.node.database.records(some)
-                registry = self._registry(records)
-                found += pool.map(lambda number: self._look(number, registry, now, records[number]), some)  # noqa: B023
+                batch = self._batch(some)
+                found += pool.map(lambda number: self._look(number, batch, now), some)  # noqa: B023
         return [seen for seen in found if seen is not None]
 
-    def _registry(self, records: dict[str, list[RecordedEvent]]) -> Registry | None:
-        """What the chain says of these filings, all read in this moment."""
+    def _batch(self, numbers: Sequence[str]) -> _Batch:
+        """What database and chain say of these filings, all read in this moment."""
+        duties = self.node.duties
+        records = self.node.database.records(numbers)
+        dossiers: dict[str, Dossier] = {}
+        registry: Registry | None = None
         try:
-            return self.node.duties.glance(self.node.registry(), records)
+            dossiers = duties.approved_dossiers(records)
+        except FilingGateError as error:
+            # Each look reads its own then: what is wrong with one dossier counts for its filing alone.
+            LOG.error("dossiers were not read: %s", error)
+        try:
+            registry = duties.glance(self.node.registry(), records, dossiers.values())
         except FilingGateError as error:
             LOG.error("the chain was not read: %s", error)
-            return None
+        return _Batch(records, dossiers, registry)
 
-    def _look(self, number: str, registry: Registry | None, now: int, record: list[RecordedEvent]) -> Look | None:
+    def _look(self, number: str, batch: _Batch, now: int) -> Look | None:
         try:
             if self._stopping():
                 self.state.hasten(number, now)  # taken, and left to the next start
                 return None
-            return look(self.node, self.state, registry, number, now, record)
+            return look(self.node, self.state, batch.registry, number, now, batch.records[number], batch.dossiers)
         except (SQLAlchemyError, FilingGateError) as error:
             # The claim runs out, and a later cycle finds the filing due again.
             LOG.error("%s: the look was not kept: %s", number, _first_line(error))

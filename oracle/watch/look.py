@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from oracle.chain.registry import FilingState, Registry
 from oracle.domain.approval import OnChainStatus
+from oracle.domain.dossier import Dossier
 from oracle.domain.life_record import RecordedEvent
 from oracle.domain.names import filing_id
 from oracle.errors import FilingGateError, UnreachableError
@@ -84,13 +85,14 @@ def look(
     number: str,
     now: int,
     record: list[RecordedEvent] | None = None,
+    dossiers: Mapping[str, Dossier] | None = None,
 ) -> Look:
     """Look at a filing (folded number) and keep what was found. `registry` None: the chain could not be reached.
 
-    `record` is the filing's record if it was read in this moment. Raises nothing for the filing's, a source's or the
-    chain's sake: the outcome and the alerts say what is wrong.
+    `record` is the filing's record if it was read in this moment, `dossiers` as in `Duties.looking`. Raises nothing for
+    the filing's, a source's or the chain's sake: the outcome and the alerts say what is wrong.
     """
-    with node.duties.looking(number, record):
+    with node.duties.looking(number, record, dossiers):
         return _look(node, watch, registry, number, now)
 
 

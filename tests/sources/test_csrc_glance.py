@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from oracle.domain.filing import FilingQuery, ObservationKind
+from oracle.evidence.store import EvidenceStore
 from oracle.sources import SharingSource
-from oracle.sources.csrc import SHARED_SECONDS, CsrcSource
+from oracle.sources.csrc import SHARED_SECONDS, CsrcConfig, CsrcSource
+from oracle.sources.csrc_lists import Listed, ListPage, parse_list
+from oracle.sources.csrc_parse import Notice, parse_notice
 from tests.sources.conftest import SourceMaker
 from tests.standin.csrc_site import CsrcSite
 
@@ -114,3 +119,65 @@ def test_reading__good_for_a_moment_only(published: CsrcSite, source: SourceMake
     assert shared._shared is not None
     assert shared._shared.good_until >= before + SHARED_SECONDS
     assert shared._shared.good_until <= time.monotonic() + 60
+
+
+def test_reading__unchanged_pages_of_lists__neither_read_nor_parsed_again__and_kept_until_they_change(
+    published: CsrcSite, evidence: EvidenceStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[int] = []
+
+    def counted(data: bytes) -> ListPage:
+        parsed.append(len(data))
+        return parse_list(data)
+
+    counted.__qualname__ = parse_list.__qualname__
+    monkeypatch.setattr("oracle.sources.csrc.parse_list", counted)
+    monkeypatch.setattr("oracle.sources.csrc.REMEMBERED", 1)  # other pages drive each other out
+    published.set_state(etags=True, fillersNewer=0, fillersOlder=0)
+    config = CsrcConfig(base_url=published.url, notice_channels=["c900002"], page_size=1, backoff_seconds=0)
+    shared = CsrcSource(config, evidence, lambda: datetime.now(UTC), cache=tmp_path / "cache")
+    for query in QUERIES:
+        shared.glance(query)
+    assert len(parsed) == 3
+    known = set(shared._lists)
+    later(shared)
+    assert [item.kind for item in shared.glance(QUERIES[0])] == [ObservationKind.NOTICE]
+    assert [item.kind for item in shared.observe(QUERIES[1])] == [ObservationKind.NOTICE]
+    assert (len(parsed), set(shared._lists)) == (3, known)
+    published.remove_notice(QUERIES[2].number or "")
+    later(shared)
+    assert [item.kind for item in shared.glance(QUERIES[0])] == [ObservationKind.NOTICE]
+    assert len(parsed) == 5
+    assert len(shared._lists) < len(known)  # of what the site no longer shows nothing is kept
+    for path in (tmp_path / "evidence").rglob("*"):
+        path.unlink() if path.is_file() else None
+    later(shared)
+    assert [item.kind for item in shared.glance(QUERIES[0])] == [ObservationKind.NOTICE]
+    assert shared._shared is not None
+    assert not shared._shared.failed  # what the store has lost was asked for in full
+    assert requests(published, "/searchList/") > 3 + 3 + 3 + 2 + 2
+
+
+def test_glance__unchanged_notice__not_parsed_again__a_changed_one_is(
+    published: CsrcSite, evidence: EvidenceStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[Listed | None] = []
+
+    def counted(data: bytes, config: CsrcConfig, listed: Listed | None = None) -> Notice:
+        parsed.append(listed)
+        return parse_notice(data, config, listed)
+
+    monkeypatch.setattr("oracle.sources.csrc.parse_notice", counted)
+    published.set_state(etags=True)
+    config = CsrcConfig(base_url=published.url, notice_channels=["c900002"], backoff_seconds=0)
+    shared = CsrcSource(config, evidence, lambda: datetime.now(UTC), cache=tmp_path / "cache")
+    first, second = shared.glance(QUERIES[0]), shared.glance(QUERIES[0])
+    assert (first[0].record, first[0].sha256) == (second[0].record, second[0].sha256)
+    assert [second[0].http_status, len(parsed)] == [304, 1]
+    published.set_state(notices=[{**row, "units": 5} for row in published.read()["notices"]])
+    third = shared.glance(QUERIES[0])[0]
+    assert third.record is not None
+    assert [third.http_status, third.record.units, len(parsed)] == [200, 5, 2]
+    for path in (tmp_path / "evidence").rglob("*"):
+        path.unlink() if path.is_file() else None
+    assert shared.glance(QUERIES[0])[0].http_status == 200  # what the store has lost is asked for in full

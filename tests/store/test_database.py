@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event as hooks
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
@@ -93,6 +95,24 @@ def test_sighting__newest_of_the_same_question__only_that(database: Database) ->
     database.add_sighting(QUERY, [gone])
     assert database.last_sighting(QUERY) == [gone]
     assert database.earlier_publications(NUMBER) == [new]
+
+
+def test_earlier_publications__after_many_looks__looks_at_few_rows(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'node.db'}")
+    seen = sample_observation(age=60)
+    steps: list[int] = []
+
+    def count(connection: sqlite3.Connection, _record: object, _proxy: object) -> None:
+        connection.set_progress_handler(lambda: steps.append(1), 100)
+
+    database.add_sighting(QUERY, [seen] * 2000)
+    hooks.listen(database.engine, "checkout", count)
+    assert database.earlier_publications(NUMBER) == [seen]
+    assert len(steps) < 10  # a look at each row takes over 10,000 steps
+    gone = sample_observation(ObservationKind.WITHDRAWAL, age=1)
+    database.add_sighting(QUERY, [gone])
+    assert database.earlier_publications(NUMBER) == [seen, gone]
+    database.close()
 
 
 def test_signature__same_digest_again__same_is_fine_other_is_an_error(database: Database) -> None:

@@ -18,6 +18,8 @@ from oracle.domain.filing import AdverseKind, ObservationKind
 from oracle.domain.life_record import RecordedEvent, RecordKind
 from oracle.domain.lifecycle import LifeCycle
 from oracle.domain.names import filing_id
+from oracle.store import tables
+from oracle.store.kept_dossiers import KeptDossiers
 from oracle.store.watch_state import WatchState
 from oracle.watch.cycle import Watcher
 from oracle.watch.look import look
@@ -25,6 +27,7 @@ from tests.node.running_nodes import World, running_world
 from tests.node.test_duties import ISSUER, Page, approved, mint, minting_is_refused, noon, send, statement, today
 from tests.node.test_duties import PAGE as SHARED
 from tests.samples.dossier import sample_observation, sample_record
+from tests.store.tampering import unprotected
 from tests.watch.relays import DAY, HOUR, relay, updates
 
 pytestmark = pytest.mark.slow
@@ -322,11 +325,11 @@ def test_cycle__approved_dossier_unknown__said_and_nothing_renewed(world: World)
     number = "国合函〔2026〕3013号"
     approved(world, number)
     watcher, now = relay(world, 0, **NEAR), int(time.time())
-    watcher.node.database.dossier = lambda name: None  # type: ignore[method-assign]
+    watcher.node.database.dossiers_of = lambda names: {}  # type: ignore[method-assign]
     try:
         watcher.cycle(now, [number])
     finally:
-        del watcher.node.database.dossier
+        del watcher.node.database.dossiers_of
     assert watcher.state.get(number).outcome == "NO_DOSSIER"
     assert alerts(watcher, number)["dossier"]["severity"] == "warning"
     assert state(world, number).sequence == 1
@@ -403,9 +406,41 @@ def test_look_at__many_at_once__few_requests_to_the_chain(world: World, monkeypa
         return post(self, url, body)
 
     monkeypatch.setattr(FailoverProvider, "_post", counted)
-    registry = watcher._registry({number: watcher.node.database.filing_events(number)})
+    registry = watcher._batch([number]).registry
     # Is there a contract, the newest block, and one batch: longest window, state, newest change, two tokens.
     assert [asked[:2], len(asked), asked[2] >= 5] == [[1, 1], 3, True]
     asked.clear()
     seen = look(watcher.node, watcher.state, registry, number, now + 1)
     assert (seen.outcome.value, asked) == ("CLEAR", [])
+
+
+def test_look_at__many__their_dossiers_are_not_kept_in_memory__a_damaged_one_counts_for_its_filing_alone(
+    world: World,
+) -> None:
+    numbers = ["国合函〔2026〕3017号", "国合函〔2026〕3018号"]  # a token is one filing's: the other is not approved
+    name = "0x" + approved(world, numbers[0]).dossier_hash().hex()
+    watcher, now = relay(world, 0), int(time.time())
+    database = watcher.node.database
+    database._dossiers = KeptDossiers()
+    watcher.look_at(numbers, now, "tick:1")
+    assert [watcher.state.get(number).outcome for number in numbers] == ["CLEAR", "NOT_APPROVED"]
+    assert database.kept_dossier(name) is None
+    whole = database.dossier(name)
+    assert whole is not None
+    database._dossiers = KeptDossiers()
+    with unprotected(database, "dossiers") as connection:
+        row = tables.dossiers.update().where(tables.dossiers.c.hash == name)
+        connection.execute(row.values(canonical=b'{"schema":"damaged"}'))
+    try:
+        watcher.look_at(numbers, now + 3600, "tick:2")
+        assert [watcher.state.get(number).outcome for number in numbers] == ["UNREAD", "NOT_APPROVED"]
+    finally:
+        with unprotected(database, "dossiers") as connection:
+            connection.execute(row.values(canonical=whole.canonical()))
+
+
+def test_due__dossier_handed_in_after_it_was_asked__is_due_the_next_time(world: World) -> None:
+    number, watcher, now = "国合函〔2026〕3019号", relay(world, 0), int(time.time())
+    assert number not in watcher.due(now)
+    world.client().post("/v1/dossiers", world.dossier({"filing.filingNumber": number}).canonical())
+    assert number in watcher.due(now)

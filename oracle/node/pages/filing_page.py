@@ -6,6 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import astuple
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -46,7 +47,7 @@ class _Lives:
 
     def of(self, row: Row, block: int) -> Seen[Life]:
         chain = self._node.config.chain
-        key = (row.known.filing, row.state, tuple(sorted((token, vars_of(it)) for token, it in row.tranches.items())))
+        key = (row.known.filing, row.state, tuple(sorted((token, astuple(it)) for token, it in row.tranches.items())))
         tokens = list(row.tranches)
 
         def read() -> Life:
@@ -62,11 +63,6 @@ class _Lives:
             with self._lock:
                 self._kept.pop(key, None)
         return seen
-
-
-def vars_of(state: Any) -> tuple[Any, ...]:
-    """A state's values, to compare by."""
-    return tuple(vars(state).values())
 
 
 def filing_router(node: Node, register: Register) -> APIRouter:

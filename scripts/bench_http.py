@@ -58,7 +58,7 @@ SETUPS = {
     "postgres_2_workers": ("postgresql", 2),
 }
 #: Distinct proposals for one round, whose parsed dossiers a node keeps in memory; more than it can decide meanwhile.
-BODIES = 1_600
+BODIES = 1_900
 #: A node that has used less than this share of one core for a second has made everything ready.
 IDLE = 0.05
 

@@ -45,6 +45,7 @@ import httpx2
 from oracle.audit.chain_audit import audit_chain
 from oracle.chain.deployment import load_deployment
 from oracle.chain.rpc import connect
+from scripts.bench_chart import lines
 from scripts.bench_measure import machine, machine_line, memory_mb
 from scripts.growth_world import PASSWORD, PASSWORD_ENV, GrowthWorld, growth_world
 from scripts.soak import cpu_of, free_port
@@ -279,6 +280,19 @@ def _keep(known: dict[str, Any], table: dict[str, Any]) -> None:
     RESULT.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
 
 
+def pictures(result: dict[str, Any]) -> dict[str, str]:
+    """Curves over the number of filings."""
+    rows = {float(name): row for name, row in result["filings"].items()}
+    series = {
+        "memory, MB": {size: row["peak_rss_mb"] for size, row in rows.items()},
+        "watch cycle, s": {size: row["watch_cycle_seconds"] for size, row in rows.items()},
+        "register, ms": {size: row["register_page_ms"] for size, row in rows.items()},
+        "start, s": {size: row["start_seconds"] for size, row in rows.items()},
+        "audit, s": {size: row["audit_seconds"] for size, row in rows.items()},
+    }
+    return {"growth.svg": lines("One node by the number of filings", series, "filings", "MB, s, ms")}
+
+
 def page(result: dict[str, Any]) -> str:
     """The tables of docs/benchmarks.md."""
     rows = [
@@ -311,6 +325,7 @@ def page(result: dict[str, Any]) -> str:
             f" {change['longest_seconds']} s at most of {len(change['seconds'])}, with a poll interval of"
             f" {change['poll_interval_seconds']} s.",
         ]
+    rows += ["", "![One node by the number of filings](pictures/growth.svg)"]
     return "\n".join([*rows, "", machine_line(result["machine"])])
 
 

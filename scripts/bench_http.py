@@ -45,6 +45,7 @@ from oracle.domain.filing import FilingQuery, Observation
 from oracle.domain.names import filing_id, fold_number
 from oracle.node.config import load_config
 from oracle.store.database import Database
+from scripts.bench_chart import bars
 from scripts.bench_measure import NotReady, machine, machine_line, versions, versions_line
 from scripts.load import Place, postgres
 from tests.node.served_process import Ground, ground
@@ -277,6 +278,13 @@ def measure(given: argparse.Namespace | None = None) -> dict[str, Any]:
     return result
 
 
+def pictures(result: dict[str, Any]) -> dict[str, str]:
+    """A bar for each setup, and for the peer that does no more than validate, sign and commit."""
+    rates = {name.replace("_", " "): result[name]["per_second"] for name in SETUPS if name in result}
+    rates["bare FastAPI"] = result["meta"]["peers"]["fastapi_validate_sign_commit"]["per_second"]
+    return {"http.svg": bars("Approvals a second over HTTP", {"approvals": rates})}
+
+
 def page(result: dict[str, Any]) -> str:
     """The table of docs/benchmarks.md."""
     meta = result["meta"]
@@ -285,7 +293,8 @@ def page(result: dict[str, Any]) -> str:
     lines = ["| | per second | p99 ms | errors |", "|---|--:|--:|--:|"]
     lines += [f"| {name} | {row['per_second']:,} | {row['p99_ms']:,} | {row['errors']} |" for name, row in rows.items()]
     told = f"Median of {meta['rounds']} rounds of {meta['seconds']} s over {meta['connections']} connections."
-    return "\n".join([*lines, "", told, machine_line(meta["machine"]), versions_line(meta["versions"])])
+    shown = "![Approvals a second over HTTP](pictures/http.svg)"
+    return "\n".join([*lines, "", shown, "", told, machine_line(meta["machine"]), versions_line(meta["versions"])])
 
 
 def options() -> argparse.ArgumentParser:

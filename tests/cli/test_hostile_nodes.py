@@ -116,7 +116,9 @@ def test_approve__ctrl_c_while_a_node_is_silent__ends_at_once_with_130(chain: De
         over.wait(30)
 
     with LyingNode(silent) as node:
-        command = [sys.executable, "-m", "oracle", "approve", str(chain.manifest), str(dossier)]
+        # Tests that run in the background of a shell inherit that Ctrl-C is ignored.
+        command = ["env", "--default-signal=INT", sys.executable, "-m", "oracle", "approve"]
+        command += [str(chain.manifest), str(dossier)]
         with subprocess.Popen(
             [*command, "--node", node.url, *chain.at, *chain.by("issuer")],
             stdout=subprocess.PIPE,

@@ -175,17 +175,19 @@ def prove_store(
     settings: Iterable[tuple[str, Settings]] = (),
     terms: StampTerms | None = None,
     only: str | None = None,
+    dossiers: Mapping[str, Mapping[str, Dossier]] | None = None,
 ) -> StoreProof:
     """Prove a store, the decisions in it, and what is given from elsewhere.
 
     `decisions` are signed decisions by the name to show; `settings` are configurations by a source's name; `terms` are
     None where nobody says which authorities are trusted, and time stamps are then counted and not checked. With `only`,
-    a key of `decisions`, nothing but that decision and what it rests on is looked at. Deviations are findings; only
+    a key of `decisions`, nothing but that decision and what it rests on is looked at. `dossiers` has, by keys of
+    `decisions`, those by hash that the store need not hold. Deviations are findings; only
     unusable arguments raise.
     """
     given = dict(decisions or {})
     read = ReadStore(store, settings)
-    proof = _Proof(read, terms)
+    proof = _Proof(read, terms, dossiers or {})
     if only is not None:
         kept, read.check = read.check, EvidenceCheck()
         proof.result.check = read.check
@@ -500,9 +502,12 @@ class ReadStore:
 class _Proof:
     """Decisions and observations held against a store, into one list."""
 
-    def __init__(self, read: ReadStore, terms: StampTerms | None) -> None:
+    def __init__(
+        self, read: ReadStore, terms: StampTerms | None, dossiers: Mapping[str, Mapping[str, Dossier]]
+    ) -> None:
         self.read = read
         self.terms = terms
+        self.dossiers = dossiers
         self.result = StoreProof(read.check)
         self._tokens_used: set[str] = set()
 
@@ -512,7 +517,7 @@ class _Proof:
         try:
             signed = parse_decision(data, what=name)
             fault = signed.signature_fault()
-            dossiers = self.read.dossiers_of(signed)
+            dossiers = self._dossiers_of(name, signed)
             again = replay(signed.document, dossiers)
             check.counts["decisions"] += 1
             if fault:
@@ -526,11 +531,14 @@ class _Proof:
             observations = self.read.seen_in(signed)
         except InputError:
             return  # said already
-        dossier = self.read.dossiers_of(signed).get(str(signed.document.get("dossierHash")))
+        dossier = self._dossiers_of(name, signed).get(str(signed.document.get("dossierHash")))
         asked = query_for(dossier) if dossier is not None else None
         for item in observations:
             self.observation(item._replace(place=f"{name} {item.place}"), asked)
         self._stamp(name, signed, [item.seen for item in observations])
+
+    def _dossiers_of(self, name: str, signed: SignedDecision) -> dict[str, Dossier]:
+        return {**self.dossiers.get(name, {}), **self.read.dossiers_of(signed)}
 
     def observation(self, item: Seen, asked: FilingQuery | None) -> None:
         """The bytes an observation names are there and from where it says, and are parsed again."""

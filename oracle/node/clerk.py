@@ -19,7 +19,7 @@ from oracle.errors import FilingGateError
 from oracle.evidence.store import EvidenceStore
 from oracle.rules.decision_record import dossier_hashes
 from oracle.store.database import Database
-from oracle.store.unfiled import mark_filed, records_from
+from oracle.store.unfiled import filed_below, mark_filed, records_from
 
 __all__ = ["Clerk"]
 
@@ -78,6 +78,30 @@ class Clerk:
     def _ended(self) -> None:
         with self._lock:
             self._thread = None
+
+    def begin(self) -> None:
+        """Go on where this node, or another replica, stopped."""
+        try:
+            waiting = self._kept_waiting()
+        except (FilingGateError, SQLAlchemyError):
+            return  # the node's first request tells what is wrong with the database
+        if waiting:
+            self.called()
+
+    def finish(self, seconds: float) -> None:
+        """File what is left, for so long; the next start goes on."""
+        end = time.monotonic() + seconds
+        try:
+            more = self._kept_waiting()
+            while more and time.monotonic() < end:
+                more = self.file_some()
+        except (FilingGateError, SQLAlchemyError) as error:
+            LOG.warning("records are not filed in the evidence store", extra={"why": str(error)})
+
+    def _kept_waiting(self) -> bool:
+        """Whether records of this database were ever filed later than they were made."""
+        with self._database.engine.connect() as connection:
+            return filed_below(connection) is not None
 
     def file_some(self) -> bool:
         """File the next records; whether there may be more."""

@@ -112,6 +112,14 @@ class Desk:
         """Whether this node takes the short way at all: its key is in this process, and no time stamp is asked for."""
         return self._node.signs_here and not self._node.stamps and self._node.config.http.cache_seconds > 0
 
+    def begin(self) -> None:
+        """When the node starts: file the records that were not filed when it ended."""
+        self._clerk.begin()
+
+    def end(self) -> None:
+        """When the node stops: file the records that are not filed yet."""
+        self._clerk.finish(self._node.config.http.shutdown_seconds)
+
     def follow(self) -> None:
         """Have the dossiers that came last made ready, also those that came to another replica."""
         if self.open:

@@ -6,9 +6,12 @@ sent. Errors are RFC 9457 problem documents.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
@@ -48,6 +51,18 @@ __all__ = ["NodeApp", "create_app"]
 _SILENT: TelemetryConfig = {"auto_configure": False, "tracing": False, "metrics": False, "logs": False}
 
 
+def _living(desk: Desk) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """What a server does before its first request and after its last."""
+
+    @asynccontextmanager
+    async def living(_: FastAPI) -> AsyncIterator[None]:
+        await run_in_threadpool(desk.begin)
+        yield
+        await run_in_threadpool(desk.end)
+
+    return living
+
+
 class NodeApp(FastAPI):
     """FastAPI behind the entrance. A route added to it needs a key of scope operator unless `ACCESS` says otherwise."""
 
@@ -58,6 +73,7 @@ class NodeApp(FastAPI):
             docs_url=None,
             redoc_url=None,
             telemetry=_SILENT,
+            lifespan=_living(desk),
         )
         self._http = config
         self._desk = desk

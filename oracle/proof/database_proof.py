@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -20,7 +21,7 @@ from oracle.audit.log_check import LogBinding, verify_binding
 from oracle.audit.replay import SignedDecision, parse_decision
 from oracle.domain.approval import FilingApproval, FilingUpdate, OnChainStatus, Suspension
 from oracle.domain.canonical import canonical_bytes
-from oracle.domain.dossier import parse_dossier
+from oracle.domain.dossier import Dossier, parse_dossier
 from oracle.domain.filing import FilingQuery, Observation
 from oracle.domain.filing_statement import SignedStatement, statement_message
 from oracle.domain.life_record import RecordedEvent, RecordKind, fold
@@ -38,6 +39,7 @@ from oracle.proof.kept_actions import (
     session_faults,
 )
 from oracle.proof.row_values import Unfit, json_of, signer_fault, value_of
+from oracle.rules.decision_record import dossier_hashes
 from oracle.signing.eip712 import Domain, approval_digest, suspension_digest, update_digest
 from oracle.signing.personal_message import message_digest
 from oracle.sources.parsed_again import Settings
@@ -189,6 +191,8 @@ class _Proof:
         self._identity: dict[str, str] = {}
         self._sightings: list[Sighting] = []
         self._records: dict[str, bytes] = {}
+        #: The names of records that need not be in the evidence store yet, nor what they rest on of the database.
+        self._unfiled: set[str] = set()
         self._leaves: dict[str, int] | None = None
         self._statements: dict[str, SignedStatement] = {}
         self._signatures: dict[str, str] = {}
@@ -322,13 +326,15 @@ class _Proof:
 
     def _record(self, subject: str, row: Mapping[str, Any]) -> None:
         data = value_of(row, "record", bytes)
-        self._records[f"decision_records {row['decision_id']}"] = data
+        self._records[subject] = data
         signed = parse_decision(data, what="record")
         fault = signed.signature_fault()
         if fault is not None:
             self.add("RECORD", subject, fault)
         self._check_identity(subject, signed)
-        if not self.store.holds(sha256_hex(data)) and self._filed(int(row["decision_id"])):
+        if not self._filed(int(row["decision_id"])):
+            self._unfiled.add(subject)
+        elif not self.store.holds(sha256_hex(data)):
             self.add("RECORD", subject, f"the evidence holds no record with SHA-256 {sha256_hex(data)}")
 
     def _filed(self, decision: int) -> bool:
@@ -602,11 +608,29 @@ class _Proof:
         """The evidence store, and every observation and decision of the database held against it."""
         told = {item.subject for item in self.result.findings}
         records = {name: data for name, data in self._records.items() if name not in told}
-        proof = prove_store(self.store, decisions=records, sightings=self._sightings, settings=settings, terms=terms)
+        proof = prove_store(
+            self.store,
+            decisions=records,
+            sightings=self._sightings,
+            settings=settings,
+            terms=terms,
+            dossiers={name: self._own_dossiers(data) for name, data in records.items() if name in self._unfiled},
+        )
         for name, count in proof.check.counts.items():
             self.result.counts[f"evidence.{name}"] = count
         for item in proof.check.findings:
             self.add("EVIDENCE", item.subject, f"{item.kind}: {item.problem}")
+
+    def _own_dossiers(self, record: bytes) -> dict[str, Dossier]:
+        """What a record names of the database's dossiers. What is wrong with one of them was told before."""
+        found = {}
+        for name in dossier_hashes(parse_decision(record, what="record").document):
+            row = self.rows.one("dossiers", name)
+            with suppress(FilingGateError):
+                dossier = parse_dossier(value_of(row, "canonical", bytes), what=name) if row is not None else None
+                if dossier is not None and "0x" + dossier.dossier_hash().hex() == name:
+                    found[name] = dossier
+        return found
 
 
 def _proposed(row: Mapping[str, Any], inputs: Mapping[str, Any]) -> FilingApproval | FilingUpdate:

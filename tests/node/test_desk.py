@@ -26,6 +26,7 @@ from oracle.node.clerk import Clerk
 from oracle.node.service import Node
 from oracle.proof.database_proof import prove_database
 from oracle.rules.case import query_for
+from oracle.store import tables
 from oracle.store.database import Database
 from oracle.store.rows import stored_rows
 from oracle.store.unfiled import filed_below, mark_filed
@@ -119,10 +120,10 @@ def test_desk__everything_at_hand__signed_recorded_replayable_and_stored_as_answ
 
 
 def prove(node: ServedNode) -> list[str]:
-    """What `store fsck` finds in the database, evidence apart."""
+    """What `store fsck` finds in the database and the evidence."""
     with stored_rows(node.node.database.engine) as rows:
         proof = prove_database(rows, node.node.evidence)
-    return [f"{item.id} {item.subject} {item.problem}" for item in proof.findings if item.id != "EVIDENCE"]
+    return [f"{item.id} {item.subject} {item.problem}" for item in proof.findings]
 
 
 def test_desk__a_withdrawal_another_replica_saw__refused(caching: World, node: ServedNode) -> None:
@@ -260,10 +261,7 @@ def test_clerk__a_record_not_filed_yet__is_no_fault_until_it_should_be_there(
     assert reply.status == 200
     database, empty = node.node.database, EvidenceStore(tmp_path / "evidence")
     record = database.decision_record(int(reply.content["decision"])) or b""
-    end = time.monotonic() + 20
-    while not node.node.evidence.holds(sha256_hex(record)) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert node.node.evidence.holds(sha256_hex(record))
+    filed(node.node.evidence, record)
     assert node.node.evidence.holds(sha256_hex(node.node.database.dossier(approval.dossier_hash).canonical()))  # type: ignore[union-attr]
     with database.engine.connect() as connection:
         below = filed_below(connection)
@@ -275,3 +273,29 @@ def test_clerk__a_record_not_filed_yet__is_no_fault_until_it_should_be_there(
     assert again is not None
     assert again >= below  # it never goes back
     assert not Clerk(database, empty).file_some()
+
+
+def test_clerk__node_stops_before_it_files_or_dies__filed_at_the_end_or_at_the_next_start(
+    caching: World, node: ServedNode, tmp_path: Any
+) -> None:
+    _, approval = proposal(caching, node)
+    record = node.node.database.decision_record(int(ask(node, approval).content["decision"])) or b""
+    filed(node.node.evidence, record)
+    database = Database(str(node.node.database.engine.url))
+    mark = tables.meta.update().where(tables.meta.c.key == "records_filed").values(value="0")
+    stopped, started = (EvidenceStore(tmp_path / name) for name in ("stopped", "started"))
+    database.write(lambda connection: connection.execute(mark))
+    Clerk(database, stopped).finish(20)
+    assert stopped.holds(sha256_hex(record))
+    database.write(lambda connection: connection.execute(mark))
+    Clerk(database, started).begin()
+    filed(started, record)
+    database.close()
+
+
+def filed(evidence: EvidenceStore, record: bytes) -> None:
+    """A clerk has put the record there, or does so soon."""
+    end = time.monotonic() + 20
+    while not evidence.holds(sha256_hex(record)) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert evidence.holds(sha256_hex(record))

@@ -124,6 +124,9 @@ def _agreed(
 
 
 def _record(page: Page, entity: str, number: str, day: date, wording: Wording) -> FilingRecord:
+    if "\ufffd" in entity + number:
+        # What stands for a byte or character that could not be read: no name, and no number, is half known.
+        raise ParseError("the name or the number holds a character that could not be read", remedy="read the page")
     until = _stated(page.body, [(pattern, "") for pattern in wording.valid_until_patterns], "date", "end of validity")
     try:
         return FilingRecord(

@@ -73,7 +73,7 @@ class _Waiting:
 
 @dataclass(frozen=True)
 class _Item:
-    """A request with everything that needs no database."""
+    """A request with everything that needs no question about what is newest."""
 
     waiting: _Waiting
     dossier: Dossier

@@ -15,7 +15,7 @@ from oracle.errors import FilingGateError
 from oracle.node.kept_rows import KeptRows
 from oracle.node.service import Node
 from oracle.rules.case import Case, query_for
-from oracle.rules.table import evaluate
+from oracle.rules.table import dossier_findings
 
 __all__ = ["Preparing"]
 
@@ -85,8 +85,7 @@ class Preparing:
         number = dossier.filing.filing_number if dossier is not None else None
         if dossier is None or number is None:
             return
-        # What the dossier alone decides is found, and worded, now.
-        _ = evaluate(Case(dossier, node.config.policy, int(time.time()))).canonical
+        dossier_findings(Case(dossier, node.config.policy, int(time.time())))
         query, folded = query_for(dossier), fold_number(number)
         filing = "0x" + filing_id(folded).hex()
         if query.entity_name is not None:

@@ -26,7 +26,16 @@ from oracle.rules.case import Case
 from oracle.rules.policy import Policy
 from oracle.rules.verdict import Basis, DossierRule, Finding, Rule, VerdictTable
 
-__all__ = ["RULES", "RULESET_VERSION", "SWITCHABLE", "applied", "evaluate", "ruleset_hash", "switch_faults"]
+__all__ = [
+    "RULES",
+    "RULESET_VERSION",
+    "SWITCHABLE",
+    "applied",
+    "dossier_findings",
+    "evaluate",
+    "ruleset_hash",
+    "switch_faults",
+]
 
 #: Raised whenever a rule's meaning changes.
 RULESET_VERSION = "csrc-2026-1/3"
@@ -90,7 +99,7 @@ def _ruleset_hash(version: str, policy: bytes) -> bytes:
 
 def evaluate(case: Case) -> VerdictTable:
     """The answer of every rule that the policy leaves on, in the table's order."""
-    known = _of_dossier(case)
+    known = dossier_findings(case)
     return VerdictTable(tuple(known.get(rule.id) or _finding(rule, case) for rule in applied(case.policy)))
 
 
@@ -99,7 +108,7 @@ def _finding(rule: Rule, case: Case) -> Finding:
     return Finding(rule.id, result, rule.basis, rule.cite, explanation)
 
 
-def _of_dossier(case: Case) -> Mapping[str, Finding]:
+def dossier_findings(case: Case) -> Mapping[str, Finding]:
     """What the dossier alone decides, by rule; found once a day for each dossier and policy."""
     kept = case.dossier.computed(_kept)
     key = case.policy.canonical_form, case.today

@@ -1,4 +1,4 @@
-"""One world and one browser for all tests of the pages."""
+"""One world for all tests of the pages, and a browser for each file of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShownWorld]:
         yield world
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Closed at the file's end: as long as it is open, the main thread can run no other event loop."""
     with sync_playwright() as playwright, launched(playwright) as found:
         yield found

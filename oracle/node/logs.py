@@ -12,18 +12,17 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-import structlog
-from structlog.typing import EventDict, ProcessorReturnValue, WrappedLogger
-
 from oracle.node.config import NodeConfig, named_secrets
 
-__all__ = ["Redactor", "configure_logs", "secrets_of"]
+__all__ = ["REQUEST", "Redactor", "configure_logs", "secrets_of"]
 
 _HIDDEN = "…"
 #: A shorter value is no secret worth the name, and would be cut out of every other word.
@@ -154,30 +153,51 @@ def _harmless(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape", "replace").decode() for char in cut)
 
 
-class _Cleaned:
-    """The last step before an event is written."""
+#: The request that a line is about, where there is one; set for each request in a context of its own.
+REQUEST: ContextVar[str | None] = ContextVar("request", default=None)
 
-    def __init__(self, redactor: Redactor) -> None:
+#: What a record has that is no fact of its event.
+_OWN = frozenset(logging.makeLogRecord({}).__dict__) | {
+    "message",
+    "taskName",
+    "color_message",  # uvicorn's second copy of the text, for terminals
+}
+
+
+class _Lines(logging.Formatter):
+    """One event a line: the request, the event, its facts, the time, the operator, each cleaned; then written."""
+
+    def __init__(self, redactor: Redactor, operator: str, written: Callable[[dict[str, Any]], str]) -> None:
+        super().__init__()
         self._redactor = redactor
+        # It stands in each line: logs of several nodes end up in one place.
+        self._operator = redactor.clean(operator)
+        self._written = written
 
-    def __call__(self, _logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-        trace = event.pop("exception", None)
-        event.pop("color_message", None)  # uvicorn's second copy of the text, for terminals
-        cleaned: EventDict = self._redactor.clean(event)
-        if trace is not None:
-            cleaned["exception"] = [self._redactor.clean(line) for line in str(trace).splitlines()[-_MOST_LINES:]]
-        return cleaned
+    def format(self, record: logging.LogRecord) -> str:
+        clean, request = self._redactor.clean, REQUEST.get()
+        facts: dict[str, Any] = {} if request is None else {"request_id": request}
+        facts |= {key: value for key, value in record.__dict__.items() if key not in _OWN}
+        head = {
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds")[:-6] + "Z",
+            "level": record.levelname.lower(),
+            "logger": clean(record.name),
+            "event": clean(record.getMessage()),
+        }
+        event = {**head, **clean(facts), **head, "operator": self._operator}
+        if record.exc_info:
+            lines = self.formatException(record.exc_info).splitlines()[-_MOST_LINES:]
+            event["exception"] = [clean(line) for line in lines]
+        return self._written(event)
 
 
-def _as_json(_logger: WrappedLogger, _name: str, event: EventDict) -> ProcessorReturnValue:
-    first = ("timestamp", "level", "logger", "event")
-    return json.dumps({**{key: event[key] for key in first if key in event}, **event}, ensure_ascii=False)
+_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def _as_text(_logger: WrappedLogger, _name: str, event: EventDict) -> ProcessorReturnValue:
-    when, level, logger, what = (event.pop(key, "") for key in ("timestamp", "level", "logger", "event"))
-    facts = [f"{key}={_quoted(value)}" for key, value in event.items()]
-    return " ".join([str(when), f"{level:<7}", str(logger), str(what), *facts])
+def _as_text(event: dict[str, Any]) -> str:
+    when, level, logger, what, *facts = event.items()
+    told = [f"{key}={_quoted(value)}" for key, value in facts]
+    return " ".join([when[1], f"{level[1]:<7}", logger[1], what[1], *told])
 
 
 _NOT_PLAIN = re.compile(r'[ "=]')
@@ -186,8 +206,8 @@ _NOT_PLAIN = re.compile(r'[ "=]')
 def _quoted(value: Any) -> str:
     if type(value) is int:
         return str(value)
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if text and _NOT_PLAIN.search(text) is None else json.dumps(text, ensure_ascii=False)
+    text = value if isinstance(value, str) else _json(value)
+    return text if text and _NOT_PLAIN.search(text) is None else _json(text)
 
 
 class _Handler(logging.StreamHandler[TextIO]):
@@ -203,26 +223,9 @@ class _Handler(logging.StreamHandler[TextIO]):
 def configure_logs(config: NodeConfig, stream: TextIO | None = None) -> None:
     """Have all logging of this process go to `stream` (stderr), as `[logging]` says. Call it once, before serving."""
     redactor = Redactor(secrets_of(config))
-    written = _as_json if config.logging.format == "json" else _as_text
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[
-            structlog.contextvars.merge_contextvars,
-            structlog.stdlib.add_log_level,
-            structlog.stdlib.add_logger_name,
-            structlog.stdlib.ExtraAdder(),
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-        ],
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
-            # The operator's name stands in each line: logs of several nodes end up in one place.
-            lambda _logger, _name, event: {**event, "operator": config.name},
-            _Cleaned(redactor),
-            written,
-        ],
-    )
+    written = _json if config.logging.format == "json" else _as_text
     handler = _Handler(stream or sys.stderr)
-    handler.setFormatter(formatter)
+    handler.setFormatter(_Lines(redactor, config.name, written))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(config.logging.level.upper())

@@ -10,8 +10,8 @@ from fastapi import APIRouter, Response
 from fastapi.concurrency import run_in_threadpool
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bind_contextvars, clear_contextvars
 
+from oracle.node.logs import REQUEST
 from oracle.node.metrics import Metrics
 from oracle.node.openapi import answers
 
@@ -54,8 +54,7 @@ class Measured:
             return
         status, began = 500, time.monotonic()
         request_id = scope["state"]["request_id"]
-        clear_contextvars()
-        bind_contextvars(request_id=request_id)
+        REQUEST.set(request_id)
 
         async def sending(message: Message) -> None:
             nonlocal status

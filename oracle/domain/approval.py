@@ -6,11 +6,13 @@ Amounts are base units of the token; times are seconds since 1970 (UTC); hashes 
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import cached_property
 from itertools import pairwise
 from typing import Self
 
 from pydantic import Field, model_validator
 
+from oracle.domain.canonical import canonical_bytes
 from oracle.domain.fields import H256, Address, Frozen, Seconds, Uint
 
 __all__ = ["ZERO_HASH", "FilingApproval", "FilingUpdate", "OnChainStatus", "OperatorSignature", "Suspension", "Tranche"]
@@ -36,7 +38,14 @@ class Tranche(Frozen):
     decimals: int = Field(ge=0, le=77)
 
 
-class FilingApproval(Frozen):
+class _Proposal(Frozen):
+    @cached_property
+    def canonical_form(self) -> bytes:
+        """RFC 8785 bytes of all fields, computed once."""
+        return canonical_bytes(self.model_dump(mode="json", by_alias=True))
+
+
+class FilingApproval(_Proposal):
     """The approval of a filing: these tokens, these caps, this window [valid_after, valid_until)."""
 
     filing: H256
@@ -56,7 +65,7 @@ class FilingApproval(Frozen):
         return self
 
 
-class FilingUpdate(Frozen):
+class FilingUpdate(_Proposal):
     """A change of an approved filing: renew or resume (status 1, with `valid_until`), else `valid_until` is 0."""
 
     filing: H256

@@ -111,13 +111,19 @@ def _constant(name: str) -> Any:
     raise InputError(f"{name} is not a JSON value", remedy="remove it")
 
 
+_STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_constant)
+
+
 def parse_json(data: bytes, *, what: str) -> Any:
     """JSON bytes to a value, refusing duplicate keys, NaN/Infinity, bad UTF-8 and absurd nesting.
 
     Raises InputError that names `what` (a file or a request body).
     """
     try:
-        return json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_constant)
+        text = data.decode("utf-8")
+        if text.startswith("\ufeff"):
+            raise json.JSONDecodeError("a byte order mark (BOM) stands", text, 0)
+        return _STRICT.decode(text)
     except InputError as error:
         raise InputError(error.what, where=f"{what}: {error.where or 'value'}", remedy=error.remedy) from None
     except UnicodeDecodeError as error:

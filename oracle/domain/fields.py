@@ -218,6 +218,7 @@ class Money(Frozen):
 
 
 @lru_cache(maxsize=4_096)
+@lru_cache(maxsize=4_096)
 def exact(value: str) -> Fraction:
     """A `Dec` as an exact fraction."""
     return Fraction(value)

@@ -58,8 +58,7 @@ def decision_leaf(number: int, record: bytes) -> LogLeaf:
 
 def observation_leaf(sighting: str, position: int, observation: Observation) -> LogLeaf:
     """The leaf of an observation, number `position` of its sighting."""
-    content = observation.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return LogLeaf("observation", f"{sighting}/{position}", hashlib.sha256(canonical_bytes(content)).hexdigest())
+    return LogLeaf("observation", f"{sighting}/{position}", hashlib.sha256(observation.canonical_form).hexdigest())
 
 
 def signature_leaf(digest: str, signature: str) -> LogLeaf:

@@ -117,7 +117,8 @@ class Clerk:
     def _file_dossier(self, name: str) -> None:
         if name in self._dossiers:
             return
-        dossier = self._database.dossier(name)
+        # Not kept in memory: that is for the dossiers that requests are about.
+        dossier = self._database.dossiers_of([name]).get(name)
         if dossier is not None:
             self._evidence.put(dossier.canonical())
         if len(self._dossiers) > 10_000:

@@ -35,8 +35,8 @@ from oracle.node.clerk import Clerk
 from oracle.node.kept_rows import KeptRows
 from oracle.node.preparing import Preparing
 from oracle.node.service import Answer, Node
-from oracle.rules.case import query_for
-from oracle.rules.decision import decide_approval
+from oracle.rules.case import Case, query_for
+from oracle.rules.decision import Decision, decide_approval
 from oracle.store.approvals import Asked, Concluded, Newest, add_concluded, newest
 from oracle.store.database import format_time
 from oracle.store.signing_guard import MARGIN_SECONDS
@@ -50,6 +50,8 @@ LOG = logging.getLogger("filing_gate.node")
 _MOST_TOGETHER = 64
 #: So long after the last request, records are filed in the evidence store.
 _QUIET_SECONDS = 0.5
+#: Seconds in which another request comes, if callers send theirs at once.
+_MOMENT = 0.001
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,21 @@ class _Item:
     known: Known
     digest: bytes
     asked: Asked
+
+
+@dataclass(frozen=True)
+class _Decided:
+    """A request that is approved. `clock` is the smaller of this machine's and the chain's, in seconds since 1970."""
+
+    item: _Item
+    rows: Newest
+    case: Case
+    decision: Decision
+    clock: int
+
+    @property
+    def proposed(self) -> FilingApproval:
+        return self.item.waiting.given.proposed
 
 
 @dataclass(frozen=True)
@@ -149,10 +166,12 @@ class Desk:
                     self._thread.start()
 
     def _serve(self) -> None:
+        taken_before = 0
         while True:
             self._awake.wait()
             self._awake.clear()
             while self._queue:
+                self._gather(taken_before)
                 taken = [self._queue.popleft() for _ in range(min(len(self._queue), _MOST_TOGETHER))]
                 answers: dict[int, bytes] = {}
                 try:
@@ -162,6 +181,14 @@ class Desk:
                 except Exception:
                     LOG.exception("the short way failed")
                 self._tell(taken, answers)
+                taken_before = len(taken)
+
+    def _gather(self, before: int) -> None:
+        """Wait while more come, up to as many as were taken together before: a commit costs the same for few."""
+        waiting = 0
+        while waiting < len(self._queue) < before:
+            waiting = len(self._queue)
+            time.sleep(_MOMENT)
 
     def _tell(self, taken: Sequence[_Waiting], answers: dict[int, bytes]) -> None:
         again = [item for item in taken if answers.get(id(item)) == b""]
@@ -181,12 +208,12 @@ class Desk:
         """The answers by the identity of the request; empty bytes: take it again; none: the long way."""
         node = self._node
         node.view.refresh()
-        if node.guard.restored_at() is not None:
-            return {}
         items = [item for item in map(self._item, taken) if item is not None]
-        done: list[_Done] = []
+        decided: list[_Decided] = []
         again: list[_Waiting] = []
         with node.database.engine.connect() as connection:
+            if node.guard.restored_at(connection) is not None:
+                return {}
             found = newest(connection, [item.asked for item in items])
             now = time.time()
             claimed: set[tuple[str, int]] = set()
@@ -195,11 +222,12 @@ class Desk:
                 if adds and (item.asked.filing, item.asked.sequence) in claimed:
                     again.append(item.waiting)
                     continue
-                concluded = self._concluded(connection, item, rows, now)
-                if concluded is not None:
-                    done.append(concluded)
+                approved = self._decided(connection, item, rows, now)
+                if approved is not None:
+                    decided.append(approved)
                     if adds:
                         claimed.add((item.asked.filing, item.asked.sequence))
+        done = self._signed(decided, int(now))
         answers = {id(item): b"" for item in again}
         self._last = time.monotonic()
         if done:
@@ -242,9 +270,9 @@ class Desk:
         asked = Asked(number, fold_name(query.entity_name), proposed.filing, proposed.sequence, "0x" + digest.hex())
         return _Item(waiting, dossier, query, number, known, digest, asked)
 
-    def _concluded(self, connection: Connection, item: _Item, rows: Newest, now: float) -> _Done | None:
-        node, given = self._node, item.waiting.given
-        proposed, state, moment = given.proposed, item.known.state, int(now)
+    def _decided(self, connection: Connection, item: _Item, rows: Newest, now: float) -> _Decided | None:
+        """The decision, if it is yes and the chain's clock and the guard allow a signature."""
+        node, proposed, state, moment = self._node, item.waiting.given.proposed, item.known.state, int(now)
         seen = self._rows.seen(connection, item.number, rows.sighting)
         if not node.is_fresh(seen, now):
             return None
@@ -262,9 +290,26 @@ class Desk:
             live = rows.claim == item.asked.digest and clock < int(rows.dead_after or 0) + MARGIN_SECONDS
             if not live:
                 return None
-        inputs = node.inputs_of(case, state, proposed, item.digest)
-        record = node.signed_record("approval", case, state, proposed, decision, item.digest)
-        signature = rows.signature or node.made_over(proposed)
+        return _Decided(item, rows, case, decision, clock)
+
+    def _signed(self, approved: Sequence[_Decided], moment: int) -> list[_Done]:
+        """Records and signatures. Each step is done for all before the next: a processor likes the same work again."""
+        node = self._node
+        documents = [
+            node.document("approval", each.case, each.item.known.state, each.proposed, each.decision, each.item.digest)
+            for each in approved
+        ]
+        records = [node.signed(document) for document in documents]
+        signatures = [each.rows.signature or node.made_over(each.proposed) for each in approved]
+        return [
+            self._done(each, moment, record, signature)
+            for each, record, signature in zip(approved, records, signatures, strict=True)
+        ]
+
+    def _done(self, approved: _Decided, moment: int, record: bytes, signature: str) -> _Done:
+        node, item, rows, case, decision = self._node, approved.item, approved.rows, approved.case, approved.decision
+        given, proposed = item.waiting.given, approved.proposed
+        inputs = node.inputs_of(case, item.known.state, proposed, item.digest)
         signed = OperatorSignature(operator=node.address, signature=signature)
 
         def answer(decision_id: int) -> bytes:
@@ -290,7 +335,7 @@ class Desk:
             digest=item.asked.digest,
             dead_after=proposed.valid_until,
             claim=node.claimed_request(proposed.dossier_hash, proposed) if rows.claim is None else None,
-            claimed_at=clock,
+            claimed_at=approved.clock,
             signature=signature,
             signed=rows.signature is None,
             answer=answer,

@@ -51,14 +51,15 @@ class KeptRows:
         self._observations: _Kept[Observation] = _Kept()
         self._events: _Kept[tuple[int, tuple[RecordedEvent, ...]]] = _Kept()
 
-    def read(self, number: str, entity_name: str, filing: str) -> None:
-        """Read what the next approval of a filing (folded number and name, 0x-hex id) will rest on."""
+    def read(self, number: str, entity_name: str, filing: str) -> tuple[Observation, ...]:
+        """Read what the next approval of a filing (folded number and name, 0x-hex id) rests on; its newest sighting."""
         with self._database.engine.connect() as connection:
             [found] = newest(connection, [Asked(number, entity_name, filing, 1, "")])
-            self.seen(connection, number, found.sighting)
+            seen = self.seen(connection, number, found.sighting)
             for ident in (found.notice, found.withdrawal):
                 if ident is not None:
                     self.observation(connection, ident)
+        return seen
 
     def seen(self, connection: Connection, number: str, sighting: str | None) -> tuple[Observation, ...]:
         """The observations of a sighting of a filing; none without one."""

@@ -14,8 +14,8 @@ from oracle.domain.names import filing_id, fold_name, fold_number
 from oracle.errors import FilingGateError
 from oracle.node.kept_rows import KeptRows
 from oracle.node.service import Node
-from oracle.rules.case import Case, query_for
-from oracle.rules.table import dossier_findings
+from oracle.rules.case import query_for
+from oracle.rules.decision import prepare
 
 __all__ = ["Preparing"]
 
@@ -85,10 +85,12 @@ class Preparing:
         number = dossier.filing.filing_number if dossier is not None else None
         if dossier is None or number is None:
             return
-        dossier_findings(Case(dossier, node.config.policy, int(time.time())))
         query, folded = query_for(dossier), fold_number(number)
         filing = "0x" + filing_id(folded).hex()
-        if query.entity_name is not None:
-            self._rows.read(folded, fold_name(query.entity_name), filing)
+        seen = () if query.entity_name is None else self._rows.read(folded, fold_name(query.entity_name), filing)
         if node.view.lacks(dossier, filing):
             node.view.load(dossier, filing)
+        known = node.view.known(dossier, filing)
+        prepare(
+            node.case_of(dossier, int(time.time()), seen, (), known.tranches if known else None), node.config.chain.id
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -381,7 +380,7 @@ class Node:
     ) -> Answer:
         inputs = self.inputs_of(case, state, proposed, digest)
         dossier_hash = "0x" + case.dossier.dossier_hash().hex()
-        record = self.signed_record(kind, case, state, proposed, decision, digest)
+        record = self.signed(self.document(kind, case, state, proposed, decision, digest))
         for dossier in (case.dossier, *case.revisions):
             self.evidence.put(dossier.canonical())
         self.evidence.put(record)
@@ -408,7 +407,7 @@ class Node:
         """JSON of what a decision is made from, as the table of decisions keeps it beside the signed record."""
         inputs = {
             "now": case.now,
-            "proposed": proposed.model_dump(mode="json", by_alias=True),
+            "proposed": orjson.Fragment(proposed.canonical_form),
             "observations": [orjson.Fragment(item.canonical_form) for item in case.observations],
             "earlier": [orjson.Fragment(item.canonical_form) for item in case.earlier],
             "tranches": [vars(item) for item in case.tranches or ()],
@@ -452,9 +451,10 @@ class Node:
     @staticmethod
     def claimed_request(dossier_hash: str, proposed: FilingApproval | FilingUpdate) -> str:
         """The request that proposes this, as the signature guard keeps it."""
-        document = proposed.model_dump(mode="json", by_alias=True)
+        document = orjson.Fragment(proposed.canonical_form)
         approval = isinstance(proposed, FilingApproval)
-        return json.dumps({"approval": document} if approval else {"dossierHash": dossier_hash, "update": document})
+        request = {"approval": document} if approval else {"dossierHash": dossier_hash, "update": document}
+        return orjson.dumps(request).decode()
 
     def _claim(
         self,
@@ -531,7 +531,7 @@ class Node:
             },
         )
 
-    def signed_record(
+    def document(
         self,
         kind: str,
         case: Case,
@@ -540,7 +540,7 @@ class Node:
         decision: Decision,
         digest: bytes,
     ) -> bytes:
-        """The signed decision record."""
+        """The document of a decision, which `signed` makes the record."""
         about = Circumstances(
             kind="approval" if kind == "approval" else "update",
             operator=self.address,
@@ -552,7 +552,10 @@ class Node:
             software=f"filing-gate/{__version__}",
             sources=self._settings,
         )
-        document = document_bytes(case, about, decision)
+        return document_bytes(case, about, decision)
+
+    def signed(self, document: bytes) -> bytes:
+        """The signed decision record, by this node's key. Errors as `made_over`."""
         signature = self._made(sign_text, decision_message(hashlib.sha256(document).hexdigest()))
         return signed_envelope(document, self.address, signature)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 from oracle.domain.filing import FilingRecord, Observation, ObservationKind
 from oracle.domain.lifecycle import LifeCycle
@@ -81,7 +82,8 @@ def standing_from(observations: tuple[Observation, ...], number: str | None, pol
     voices = _without_history(voices)
     doubtful = [voice for voice in voices if voice.said is None and voice.reason and voice.source not in _of(unread)]
     certain = [voice for voice in voices if voice.said is not None]
-    if len({voice.claim for voice in certain}) > 1 or (doubtful and (certain or len(doubtful) > 1)):
+    contradicted = any(voice.claim != certain[0].claim for voice in certain[1:])
+    if contradicted or (doubtful and (certain or len(doubtful) > 1)):
         sides = "; ".join(f"{voice.source}: {_side(voice)}" for voice in (*certain, *doubtful))
         return Standing(None, f"the sources disagree: {sides}")
     if doubtful:
@@ -116,7 +118,7 @@ def _voice(source: str, seen: tuple[Observation, ...], number: str | None) -> _V
         for item in seen
         if item.kind is ObservationKind.NOTICE and item.record is not None and item.record.number == number
     ]
-    if len({item.record for item in notices}) > 1:
+    if any(item.record != notices[0].record for item in notices[1:]):
         return _Voice(source, "two publications of this number differ")
     if notices:
         newest = max(notices, key=_when)
@@ -182,8 +184,13 @@ def _by_default(certain: list[_Voice], policy: Policy) -> list[LevelAgreement]:
     """One source is enough for its own level; two independent ones of level 3 make level 4, if it is asked for."""
     best = max(voice.said.level for voice in certain if voice.said is not None)
     if policy.min_level > best:
-        return [LevelAgreement(level=policy.min_level, need=_INDEPENDENT)]
-    return [LevelAgreement(level=best, need=1)]
+        return [_rule(policy.min_level, _INDEPENDENT)]
+    return [_rule(best, 1)]
+
+
+@lru_cache(maxsize=16)
+def _rule(level: int, need: int) -> LevelAgreement:
+    return LevelAgreement(level=level, need=need)
 
 
 def _needed(

@@ -21,7 +21,7 @@ from oracle.domain.dossier import (
 )
 from oracle.domain.filing import AdverseKind
 from oracle.rules.calendar_months import months_after
-from oracle.rules.case import Case, OfDossier
+from oracle.rules.case import Case, OfDossier, daily
 from oracle.rules.listed import decided, entity_and_controllers, entity_of, on_a_list, unread_list
 from oracle.rules.verdict import Basis, DossierRule, Outcome, Rule, Verdict, failed, passed, unclear
 
@@ -66,8 +66,17 @@ def bar_3(case: Case) -> Outcome:
     The first day of the look-back counts. An offence dated after today fails too: its date proves nothing, and no
     reading of it puts the offence before the look-back.
     """
-    years = case.policy.lookback_years
-    start = months_after(case.today, -12 * years)
+    return daily(case, _no_offence) or _punished(case, daily(case, _lookback)) or declared(case, Bar.BAR_3)
+
+
+def _lookback(case: OfDossier) -> date:
+    """The first day that counts."""
+    return months_after(case.today, -12 * case.policy.lookback_years)
+
+
+def _no_offence(case: OfDossier) -> Outcome | None:
+    """What the dossier itself says against bar 3."""
+    years, start = case.policy.lookback_years, _lookback(case)
     for offence in case.dossier.declarations.of(Bar.BAR_3).offences:
         if offence.committed_on >= start:
             return failed(
@@ -77,7 +86,7 @@ def bar_3(case: Case) -> Outcome:
     for role in ControlRole:
         if not any(link.role is role for link in case.dossier.control_chain):
             return unclear(f"controlChain has no {role.value}: whether that party offended is not known")
-    return _punished(case, start) or declared(case, Bar.BAR_3)
+    return None
 
 
 #: Lists that show a punishment, not what for: somebody must read the decision.

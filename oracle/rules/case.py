@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import cached_property, lru_cache
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from oracle.domain.dossier import Dossier
 from oracle.domain.fields import is_uscc
@@ -16,7 +17,19 @@ from oracle.domain.reporting import RecordedReport
 from oracle.rules.agreement import Standing, standing_from
 from oracle.rules.policy import Policy
 
-__all__ = ["SHANGHAI", "Case", "OfDossier", "Standing", "TrancheFacts", "provider_party", "query_for", "standing_from"]
+__all__ = [
+    "SHANGHAI",
+    "Case",
+    "OfDossier",
+    "Standing",
+    "TrancheFacts",
+    "daily",
+    "provider_party",
+    "query_for",
+    "standing_from",
+]
+
+Made = TypeVar("Made")
 
 #: The regulator's time. China has had one zone without summer time since 1991.
 SHANGHAI = timezone(timedelta(hours=8))
@@ -75,6 +88,24 @@ class OfDossier(Protocol):
     def policy(self) -> Policy: ...
     @property
     def today(self) -> date: ...
+
+
+def daily(case: OfDossier, make: Callable[[OfDossier], Made]) -> Made:
+    """What `make`, a function of a module, makes of the dossier, the policy and the day; made once for the three."""
+    kept = case.dossier.computed(_daily)
+    key = case.policy.canonical_form, case.today
+    made = kept.get(key)
+    if made is None:
+        kept.clear()
+        made = kept[key] = {}
+    if make not in made:
+        made[make] = make(case)
+    found: Made = made[make]
+    return found
+
+
+def _daily(_: Dossier) -> dict[tuple[bytes, date], dict[Callable[[OfDossier], Any], Any]]:
+    return {}
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import orjson
 
 from oracle.domain.approval import FilingApproval, FilingUpdate, OnChainStatus, Tranche
 from oracle.domain.canonical import canonical_bytes
+from oracle.domain.dossier import Dossier, IssuePlan
 from oracle.domain.lifecycle import ENDED, LifeCycle
 from oracle.domain.names import filing_id
 from oracle.rules import procedures
-from oracle.rules.case import SHANGHAI, Case
+from oracle.rules.case import SHANGHAI, Case, OfDossier, daily
 from oracle.rules.filing import validity
 from oracle.rules.table import applied, evaluate, ruleset_hash
 from oracle.rules.verdict import Finding, VerdictTable
@@ -31,6 +32,7 @@ __all__ = [
     "decide_update",
     "latest_end",
     "planned_tranches",
+    "prepare",
 ]
 
 #: How far a proposer's clock may run ahead of this node's.
@@ -92,14 +94,26 @@ class Decision:
         return canonical_bytes({**self._head(), "verdicts": orjson.Fragment(self.verdicts.canonical)})
 
 
+@lru_cache(maxsize=1_024)
 def _midnight(day: date) -> int:
     return int(datetime.combine(day, time(), SHANGHAI).timestamp())
 
 
 def planned_tranches(case: Case, chain_id: int) -> tuple[Tranche, ...]:
     """The dossier's tranches on one chain with their caps in base units, ascending by token address."""
-    plan = case.dossier.issue_plan
-    chosen = [item for item in plan.tranches if item.chain == f"eip155:{chain_id}"]
+    by_chain = case.dossier.computed(_by_chain)
+    name = f"eip155:{chain_id}"
+    if name not in by_chain:
+        by_chain[name] = _planned(case.dossier.issue_plan, name)
+    return by_chain[name]
+
+
+def _by_chain(_: Dossier) -> dict[str, tuple[Tranche, ...]]:
+    return {}
+
+
+def _planned(plan: IssuePlan, chain: str) -> tuple[Tranche, ...]:
+    chosen = [item for item in plan.tranches if item.chain == chain]
     return tuple(
         Tranche(token=item.contract, cap=plan.base_units(item.max_units), decimals=plan.decimals)
         for item in sorted(chosen, key=lambda item: int(item.contract, 16))
@@ -112,14 +126,18 @@ def latest_end(case: Case) -> int:
     The end of the offer, of the filing, or of another regulator's document, whichever comes first: it must hold on the
     day of the mint (P2).
     """
-    ends = [_midnight(case.dossier.issue_plan.offer_end + timedelta(days=1))]
+    ends = [daily(case, _last_of_dossier)]
     span = validity(case)
     # A term that nobody stated binds by FILE-4 alone, which a committee may switch off.
     if span is not None and not (span.by_analogy and "FILE-4" not in {rule.id for rule in applied(case.policy)}):
         ends.append(_midnight(span.end))
-    documents = [procedures.last_day(case, item) for item in case.dossier.other_procedures]
-    ends += [_midnight(end) for end in documents if end is not None]
     return min(ends)
+
+
+def _last_of_dossier(case: OfDossier) -> int:
+    documents = [procedures.last_day(case, item) for item in case.dossier.other_procedures]
+    offer = case.dossier.issue_plan.offer_end + timedelta(days=1)
+    return min(_midnight(end) for end in (offer, *documents) if end is not None)
 
 
 def _until(case: Case, chain: FilingOnChain, valid_until: int) -> list[Difference]:
@@ -132,6 +150,16 @@ def _until(case: Case, chain: FilingOnChain, valid_until: int) -> list[Differenc
 
 def _compare(field: str, proposed: Any, expected: Any) -> list[Difference]:
     return [] if proposed == expected else [Difference(field, proposed, expected)]
+
+
+def _tranches(proposed: tuple[Tranche, ...], expected: tuple[Tranche, ...]) -> list[Difference]:
+    if proposed == expected:
+        return []
+    return _compare(
+        "tranches",
+        [tranche.model_dump(mode="json", by_alias=True) for tranche in proposed],
+        [tranche.model_dump(mode="json", by_alias=True) for tranche in expected],
+    )
 
 
 def _record(case: Case, verdicts: VerdictTable, proposed: str) -> list[Difference]:
@@ -157,17 +185,21 @@ def _by_record(case: Case) -> list[Difference]:
     return [Difference("state by this node's record", case.state.value, wanted)]
 
 
+def prepare(case: Case, chain_id: int) -> None:
+    """Have computed what is computed once of a dossier, a sighting or a day. Nothing of the case is decided by it."""
+    evaluate(case)
+    planned_tranches(case, chain_id)
+    latest_end(case)
+    if case.standing.record is not None:
+        case.standing.record.record_hash()
+
+
 def decide_approval(case: Case, chain_id: int, chain: FilingOnChain, proposed: FilingApproval) -> Decision:
     """Whether this node signs the proposed approval: all rules pass and every field equals its own."""
     verdicts = evaluate(case)
-    expected = planned_tranches(case, chain_id)
     differences = [
         *_compare("filing", proposed.filing, _filing(case)),
-        *_compare(
-            "tranches",
-            [tranche.model_dump(mode="json", by_alias=True) for tranche in proposed.tranches],
-            [tranche.model_dump(mode="json", by_alias=True) for tranche in expected],
-        ),
+        *_tranches(proposed.tranches, planned_tranches(case, chain_id)),
         *_compare("dossierHash", proposed.dossier_hash, "0x" + case.dossier.dossier_hash().hex()),
         *_record(case, verdicts, proposed.record_hash),
         *_compare("rulesetHash", proposed.ruleset_hash, "0x" + ruleset_hash(case.policy).hex()),

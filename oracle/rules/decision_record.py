@@ -19,7 +19,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import Any, Literal, get_type_hints
 
 import orjson
@@ -155,6 +155,12 @@ def _case_json(case: Case) -> dict[str, Any]:
     return found
 
 
+@lru_cache(maxsize=64)
+def _chain_form(chain_id: int, registry: str, chain: FilingOnChain) -> bytes:
+    filing = {**vars(chain), "status": int(chain.status)}
+    return canonical_bytes({"id": chain_id, "registry": registry, "filing": filing})
+
+
 def _policy_form(policy: Policy) -> bytes:
     return canonical_bytes(policy.model_dump(mode="json", by_alias=True, exclude_none=True))
 
@@ -167,15 +173,10 @@ def build(case: Case, about: Circumstances, decision: Decision) -> dict[str, Any
 
 def document_bytes(case: Case, about: Circumstances, decision: Decision) -> bytes:
     """The document of a decision in canonical JSON. Parts that many decisions share are written once."""
-    chain = {
-        "id": about.chain_id,
-        "registry": about.registry,
-        "filing": {**vars(about.chain), "status": int(about.chain.status)},
-    }
     parts = {
         "case": canonical_bytes(_case_json(case)),
-        "chain": canonical_bytes(chain),
-        "proposed": canonical_bytes(about.proposed.model_dump(mode="json", by_alias=True)),
+        "chain": _chain_form(about.chain_id, about.registry, about.chain),
+        "proposed": about.proposed.canonical_form,
         "sources": about.sources_form,
     }
     hashes = {name: hashlib.sha256(part).hexdigest() for name, part in parts.items()}

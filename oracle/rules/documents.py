@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 
 from oracle.domain.dossier import ControlKind, Controller, Dossier, Evidence, IntermediaryRole
-from oracle.rules.case import Case, OfDossier
+from oracle.rules.case import Case, OfDossier, daily
 from oracle.rules.verdict import Basis, DossierRule, Outcome, Rule, failed, passed, unclear
 
 __all__ = ["RULES", "undertakers"]
@@ -52,13 +53,28 @@ def _name(link: Controller) -> str:
 
 def doc_2(case: Case) -> Outcome:
     """P5: entity, controlling shareholder, actual controller, officers and intermediaries answer for the materials."""
+    if daily(case, _last_undertaking) <= case.now:
+        return daily(case, _undertaken)
+    return _answered(case, case.now)
+
+
+def _last_undertaking(case: OfDossier) -> float:
+    """When the newest undertaking was signed, in seconds since 1970."""
+    return max((datetime.fromisoformat(item.at).timestamp() for item in case.dossier.signatures), default=0)
+
+
+def _undertaken(case: OfDossier) -> Outcome:
+    return _answered(case, math.inf)
+
+
+def _answered(case: OfDossier, now: float) -> Outcome:
     documents: dict[str, Evidence] = {item.id: item for item in case.dossier.evidence}
     made = {(item.role, item.signer): item for item in case.dossier.signatures}
     for role, signer in undertakers(case.dossier):
         undertaking = made.get((role, signer))
         if undertaking is None:
             return failed(f"signatures has no undertaking of {role} {signer}")
-        if datetime.fromisoformat(undertaking.at).timestamp() > case.now:
+        if datetime.fromisoformat(undertaking.at).timestamp() > now:
             return failed(f"signatures: the undertaking of {role} {signer} is dated {undertaking.at}, after now")
         kind = documents[undertaking.evidence].kind
         if kind != "UNDERTAKING":

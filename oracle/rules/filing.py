@@ -174,7 +174,7 @@ def file_5(case: Case) -> Outcome:
         return unclear(
             f"source {gone[0]} showed {case.number} before and no longer does, though {notices[0].source} still does"
         )
-    if len({seen.record for seen in notices}) > 1:
+    if any(seen.record != notices[0].record for seen in notices[1:]):
         return unclear(
             f"publications of {case.number} differ between {', '.join(sorted({seen.source for seen in notices}))}"
         )

@@ -11,9 +11,9 @@ from fractions import Fraction
 
 from oracle.domain.dossier import Asset, Bar, NegativeListItem, Result
 from oracle.domain.fields import exact
-from oracle.domain.filing import AdverseKind
+from oracle.domain.filing import AdverseKind, Party
 from oracle.rules.bars import declared
-from oracle.rules.case import Case, OfDossier, provider_party
+from oracle.rules.case import Case, OfDossier, daily, provider_party
 from oracle.rules.listed import decided, on_a_list, unread_list
 from oracle.rules.verdict import Basis, DossierRule, Outcome, Rule, Verdict, failed, passed, unclear
 
@@ -59,6 +59,22 @@ def item_2(case: Case) -> Outcome:
     The list speaks of the cash flow of the underlying asset, so shares are measured per asset: rows of one provider
     within an asset add up, shares of different assets do not.
     """
+    dishonest = daily(case, _dishonest)
+    if dishonest is not None:
+        return dishonest
+    important, own = daily(case, _important), daily(case, _item_2)
+    for seen in on_a_list(case, (AdverseKind.DISHONEST,), important):
+        listed = decided(seen, "a dishonest entity")
+        return own if own[0] is Verdict.FAIL else listed
+    return own if own[0] is not Verdict.PASS else unread_list(case, (AdverseKind.DISHONEST,), important) or own
+
+
+def _item_2(case: OfDossier) -> Outcome:
+    return item(case, NegativeListItem.NL_2)
+
+
+def _dishonest(case: OfDossier) -> Outcome | None:
+    """FAIL for an important provider that the dossier itself calls dishonest."""
     limit = exact(case.policy.important_provider_pct)
     for asset in case.dossier.assets:
         shares = _shares(asset)
@@ -69,17 +85,17 @@ def item_2(case: Case) -> Outcome:
                     f"assets.cashflow.importantProviders of asset {asset.asset_id}: dishonest provider {provider} has "
                     f"{_percent(share)} %, above {case.policy.important_provider_pct} %"
                 )
-    important = [
+    return None
+
+
+def _important(case: OfDossier) -> list[Party]:
+    limit = exact(case.policy.important_provider_pct)
+    return [
         provider_party(ident)
         for asset in case.dossier.assets
         for ident, share in _shares(asset).items()
         if share > limit
     ]
-    own = item(case, NegativeListItem.NL_2)
-    for seen in on_a_list(case, (AdverseKind.DISHONEST,), important):
-        listed = decided(seen, "a dishonest entity")
-        return own if own[0] is Verdict.FAIL else listed
-    return own if own[0] is not Verdict.PASS else unread_list(case, (AdverseKind.DISHONEST,), important) or own
 
 
 def _shares(asset: Asset) -> dict[str, Fraction]:

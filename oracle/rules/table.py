@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import date
 from functools import lru_cache
 
 from oracle.domain.canonical import canonical_hash
-from oracle.domain.dossier import Dossier
 from oracle.rules import (
     bars,
     changes,
@@ -22,9 +20,9 @@ from oracle.rules import (
     procedures,
     scope,
 )
-from oracle.rules.case import Case
+from oracle.rules.case import Case, OfDossier, daily
 from oracle.rules.policy import Policy
-from oracle.rules.verdict import Basis, DossierRule, Finding, Rule, VerdictTable
+from oracle.rules.verdict import Basis, DossierRule, Finding, Outcome, Rule, VerdictTable
 
 __all__ = [
     "RULES",
@@ -100,25 +98,19 @@ def _ruleset_hash(version: str, policy: bytes) -> bytes:
 def evaluate(case: Case) -> VerdictTable:
     """The answer of every rule that the policy leaves on, in the table's order."""
     known = dossier_findings(case)
-    return VerdictTable(tuple(known.get(rule.id) or _finding(rule, case) for rule in applied(case.policy)))
+    rules = applied(case.policy)
+    return VerdictTable(tuple([known.get(rule.id) or _answered(rule, rule.check(case)) for rule in rules]))
 
 
-def _finding(rule: Rule, case: Case) -> Finding:
-    result, explanation = rule.check(case)
+def _answered(rule: Rule, outcome: Outcome) -> Finding:
+    result, explanation = outcome
     return Finding(rule.id, result, rule.basis, rule.cite, explanation)
 
 
-def dossier_findings(case: Case) -> Mapping[str, Finding]:
+def dossier_findings(case: OfDossier) -> Mapping[str, Finding]:
     """What the dossier alone decides, by rule; found once a day for each dossier and policy."""
-    kept = case.dossier.computed(_kept)
-    key = case.policy.canonical_form, case.today
-    found = kept.get(key)
-    if found is None:
-        found = {rule.id: _finding(rule, case) for rule in RULES if isinstance(rule, DossierRule)}
-        kept.clear()
-        kept[key] = found
-    return found
+    return daily(case, _of_dossier)
 
 
-def _kept(_: Dossier) -> dict[tuple[bytes, date], Mapping[str, Finding]]:
-    return {}
+def _of_dossier(case: OfDossier) -> Mapping[str, Finding]:
+    return {rule.id: _answered(rule, rule.check(case)) for rule in RULES if isinstance(rule, DossierRule)}

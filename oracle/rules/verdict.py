@@ -81,7 +81,14 @@ class Finding:
     canonical: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "canonical", orjson.dumps(self.as_json(), option=orjson.OPT_SORT_KEYS))
+        texts = {
+            "basis": self.basis,
+            "cite": self.cite,
+            "explanation": self.explanation,
+            "result": self.result,
+            "rule": self.rule,
+        }
+        object.__setattr__(self, "canonical", orjson.dumps(texts))
 
     def as_json(self) -> dict[str, Any]:
         """Keys rule, result, basis, cite, explanation."""

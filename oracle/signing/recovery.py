@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import coincurve
 
 from oracle.domain.address import eip55
@@ -22,7 +24,12 @@ class InvalidSignature(ValueError):
 
 def address_of(public_key: coincurve.PublicKey) -> str:
     """The EIP-55 address of a public key."""
-    return eip55(keccak256(public_key.format(compressed=False)[1:])[-20:])
+    return _address(public_key.format(compressed=False))
+
+
+@lru_cache(maxsize=1_024)
+def _address(point: bytes) -> str:
+    return eip55(keccak256(point[1:])[-20:])
 
 
 def recover(digest: bytes, signature: bytes) -> str:

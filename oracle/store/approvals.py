@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Connection, Table
 
 from oracle.evidence.log_leaf import decision_leaf, signature_leaf
 from oracle.store import tables
@@ -124,8 +124,14 @@ def add_concluded(connection: Connection, items: Sequence[Concluded], answered_a
 
     IntegrityError, and nothing is kept, if another replica claimed one of the sequences or signed one of the digests.
     """
-    numbers = _numbers(connection, tables.requests, len(items))
-    decisions = _numbers(connection, tables.decisions, len(items))
+    claims = [i for i in items if i.claim is not None]
+    numbers, decisions, claim_ids, signature_ids = _numbers(
+        connection,
+        (tables.requests, len(items)),
+        (tables.decisions, len(items)),
+        (tables.signing_claims, len(claims)),
+        (tables.signatures, sum(item.signed for item in items)),
+    )
     each = list(zip(items, numbers, decisions, strict=True))
     answers = [item.answer(decision) for item, _, decision in each]
     add = _Adding(connection)
@@ -136,22 +142,19 @@ def add_concluded(connection: Connection, items: Sequence[Concluded], answered_a
         [(d, n, "approval", i.dossier_hash, i.decided_at, i.inputs, i.outcome) for i, n, d in each],
     )
     add(tables.decision_records, [(d, i.record) for i, _, d in each])
-    claims = [i for i in items if i.claim is not None]
-    ids = _numbers(connection, tables.signing_claims, len(claims))
     add(
         tables.signing_claims,
         [
             (number, i.filing, i.sequence, 0, i.digest, i.dead_after, i.claim, i.claimed_at)
-            for number, i in zip(ids, claims, strict=True)
+            for number, i in zip(claim_ids, claims, strict=True)
         ],
     )
     signed = [(i, d) for i, _, d in each if i.signed]
-    ids = _numbers(connection, tables.signatures, len(signed))
     add(
         tables.signatures,
         [
             (number, d, i.filing, i.sequence, i.digest, i.signature, answered_at)
-            for number, (i, d) in zip(ids, signed, strict=True)
+            for number, (i, d) in zip(signature_ids, signed, strict=True)
         ],
     )
     add(
@@ -167,16 +170,20 @@ def add_concluded(connection: Connection, items: Sequence[Concluded], answered_a
     return list(zip(decisions, answers, strict=True))
 
 
-def _numbers(connection: Connection, table: Table, count: int) -> list[int]:
-    """Numbers for `count` new rows, which nobody else gets: SQLite has one writer, PostgreSQL a sequence."""
-    if not count:
-        return []
+def _numbers(connection: Connection, *wanted: tuple[Table, int]) -> list[list[int]]:
+    """Numbers for so many new rows of each table that nobody else gets: SQLite has one writer, PostgreSQL sequences."""
     if connection.dialect.name == "sqlite":
-        newest_id = f'SELECT coalesce(max(id), 0) FROM "{table.name}"'  # noqa: S608 - a table of ours
-        last = int(connection.exec_driver_sql(newest_id).scalar_one())
-        return list(range(last + 1, last + count + 1))
-    query = text(f"SELECT nextval(pg_get_serial_sequence('{table.name}', 'id')) FROM generate_series(1, :count)")  # noqa: S608 - a table of ours
-    return [int(number) for number in connection.execute(query, {"count": count}).scalars()]
+        newest_ids = ", ".join(f'(SELECT coalesce(max(id), 0) FROM "{table.name}")' for table, _ in wanted)  # noqa: S608 - tables of ours
+        last = connection.exec_driver_sql(f"SELECT {newest_ids}").one()
+        return [list(range(start + 1, start + count + 1)) for start, (_, count) in zip(last, wanted, strict=True)]
+    queries = [
+        f"SELECT {place}, nextval(pg_get_serial_sequence('{table.name}', 'id')) FROM generate_series(1, {count:d})"  # noqa: S608 - tables of ours
+        for place, (table, count) in enumerate(wanted)
+    ]
+    found: list[list[int]] = [[] for _ in wanted]
+    for place, number in sorted(connection.exec_driver_sql(" UNION ALL ".join(queries)).tuples()):
+        found[place].append(int(number))
+    return found
 
 
 class _Adding:

@@ -39,6 +39,7 @@ MARGIN_SECONDS = 900
 
 #: Keys of `meta`: the newest restore; one before it that was not vouched for; the newest that was.
 _RESTORED, _BEFORE, _CONFIRMED = "restored_at", "restored_before", "restore_confirmed"
+_MARKS = select(tables.meta.c.key, tables.meta.c.value).where(tables.meta.c.key.in_((_RESTORED, _CONFIRMED)))
 
 
 class GuardRefusedError(RefusedError):
@@ -149,10 +150,15 @@ class SigningGuard:
             _put(connection, _RESTORED, str(max(at, int(_get(connection, _RESTORED) or 0))))
             _put(connection, _CONFIRMED, "")
 
-    def restored_at(self) -> int | None:
-        """The newest restore that the operator has not vouched for, None if there is none."""
-        with self._engine.connect() as connection:
-            restored, confirmed = _get(connection, _RESTORED), _get(connection, _CONFIRMED)
+    def restored_at(self, connection: Connection | None = None) -> int | None:
+        """The newest restore that the operator has not vouched for, None if there is none; asked on a connection that
+        is open, or on one of its own."""
+        if connection is None:
+            with self._engine.connect() as own:
+                return self.restored_at(own)
+        rows = connection.execute(_MARKS).all()
+        marks = {str(key): str(value) for key, value in rows}
+        restored, confirmed = marks.get(_RESTORED), marks.get(_CONFIRMED)
         return None if restored is None or restored == confirmed else int(restored)
 
     def confirm_restore(self) -> int | None:

@@ -287,6 +287,7 @@ def test_clerk__node_stops_before_it_files_or_dies__filed_at_the_end_or_at_the_n
     database.write(lambda connection: connection.execute(mark))
     Clerk(database, stopped).finish(20)
     assert stopped.holds(sha256_hex(record))
+    assert database.kept_dossier(approval.dossier_hash) is None  # memory is for what requests are about
     database.write(lambda connection: connection.execute(mark))
     Clerk(database, started).begin()
     filed(started, record)

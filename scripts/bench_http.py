@@ -300,8 +300,8 @@ def page(result: dict[str, Any]) -> str:
 def options() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=2, help="of one round; its proposals are made before")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=1, help="of one round; its proposals are made before")
     parser.add_argument("--bodies", type=int, default=BODIES, help="distinct proposals for one round")
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--only", action="append", choices=list(SETUPS))

@@ -211,9 +211,9 @@ class Database:
     def dossiers_of(self, names: Sequence[str]) -> dict[str, Dossier]:
         """Those of several hashes that are there, each checked against its hash when it is read.
 
-        Those read are not kept: a round over all filings would drive out the dossiers that requests are about.
+        None is kept for it, or for longer: a round over all filings would drive out those that requests are about.
         """
-        found = {name: kept for name in names if (kept := self._dossiers.get(name)) is not None}
+        found = {name: kept for name in names if (kept := self._dossiers.peek(name)) is not None}
         missing = [name for name in names if name not in found]
         if missing:
             table = tables.dossiers

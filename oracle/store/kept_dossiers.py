@@ -47,6 +47,11 @@ class KeptDossiers:
                 self._rows.move_to_end(name)
             return found
 
+    def peek(self, name: str) -> Dossier | None:
+        """As `get`, but this is no use that would keep the dossier for longer."""
+        with self._lock:
+            return self._rows.get(name)
+
     def put(self, name: str, dossier: Dossier) -> None:
         """Keep a dossier; those unused for longest go."""
         _lightened(dossier)

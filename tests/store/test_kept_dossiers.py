@@ -22,6 +22,17 @@ def test_put__more_than_fit__the_longest_unused_go() -> None:
     assert [kept.get(str(index)) for index in range(4)] == [dossiers[0], None, dossiers[2], dossiers[3]]
 
 
+def test_peek__a_round_over_all_of_them__keeps_none_for_longer() -> None:
+    dossiers = _dossiers(4)
+    kept = KeptDossiers(most_bytes=3 * len(dossiers[0].canonical()))
+    for index in range(3):
+        kept.put(str(index), dossiers[index])
+    assert [kept.peek(str(index)) for index in range(4)] == [*dossiers[:3], None]
+    assert kept.peek("0") is dossiers[0]
+    kept.put("3", dossiers[3])
+    assert [kept.peek(str(index)) for index in range(4)] == [None, *dossiers[1:]]
+
+
 def test_put__parts_that_set_the_same_fields_share_that__each_stays_as_it_was() -> None:
     first, second = _dossiers(2)
     other = sample_parsed({"filing.validUntil": "2027-11-20"})

@@ -189,7 +189,8 @@ CHANGES = {
     "collected sequence": ("collections", "UPDATE collections SET sequence = 9", "COLLECTED"),
     "collected signature": (
         "collected_signatures",
-        "UPDATE collected_signatures SET signature = '0x' || substr(signature, 5, 2) || substr(signature, 5)",
+        "UPDATE collected_signatures SET signature = "
+        "'0x' || CASE substr(signature, 3, 1) WHEN '1' THEN '2' ELSE '1' END || substr(signature, 4)",
         "COLLECTED",
     ),
     "collected from another": (

@@ -134,6 +134,9 @@ class Actions:
         for url, signature in proposed.quorum.given:
             self._collections.add_signature(digest, url, signature)
         if not proposed.quorum.reached:
+            # Nodes that were asked when it was on chain already refuse its sequence.
+            if registry.filing_state(change.filing).sequence >= change.sequence:
+                return {"moot": "the chain went on meanwhile: another relay was quicker"}
             return {"failure": list(_short(proposed.quorum))}
         signatures = [_json(item) for item in proposed.quorum.require()]
         return {"update": _json(proposed.proposal), "signatures": signatures}

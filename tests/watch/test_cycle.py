@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from oracle.chain.failover import FailoverProvider
-from oracle.collector.proposal import propose_update
+from oracle.collector.proposal import collect_update, propose_update
 from oracle.domain.approval import OnChainStatus
 from oracle.domain.filing import AdverseKind, ObservationKind
 from oracle.domain.life_record import RecordedEvent, RecordKind
@@ -120,6 +120,26 @@ def test_cycle__window_near_its_end__two_relays_renew_it_once_without_error(worl
     for watcher in relays:
         assert report(watcher.cycle(now + 1, [number]), number).alerts == []
     assert state(world, number) == after
+
+
+def test_cycle__renewed_by_another_relay_while_the_nodes_are_asked__nothing_is_wrong(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = "国合函〔2026〕3091号"
+    approved(world, number)
+    now = int(time.time())
+    first, second = relay(world, 0, **NEAR), relay(world, 1, **NEAR)
+
+    def late(*given: Any, **named: Any) -> Any:
+        monkeypatch.setattr("oracle.watch.actions.collect_update", collect_update)
+        assert report(second.cycle(now, [number]), number).done
+        return collect_update(*given, **named)
+
+    monkeypatch.setattr("oracle.watch.actions.collect_update", late)
+    found = report(first.cycle(now, [number]), number)
+    assert (found.problems, found.done, found.alerts) == ([], [], [])
+    assert len(updates(world, filing_of(number))) == 1
+    assert state(world, number).sequence == 2
 
 
 def test_cycle__far_from_its_end__nothing_is_done__and_nothing_is_due_before_its_time(world: World) -> None:

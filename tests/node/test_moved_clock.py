@@ -10,6 +10,7 @@ import pytest
 from web3 import Web3
 
 from oracle.chain.rpc import raw_call
+from oracle.node.service import CHAIN_SECONDS
 from scripts.load import Place
 from tests.node.served_process import Ground, ground
 
@@ -56,6 +57,7 @@ def set_back(w3: Web3, seconds: int) -> None:
     """The chain's clock goes forward: this machine's is behind it by so much."""
     raw_call(w3, "evm_increaseTime", [hex(seconds)])
     raw_call(w3, "evm_mine", [])
+    time.sleep(CHAIN_SECONDS)  # so long a node may answer by what it read of the chain before
 
 
 def test_clock_behind_the_chain__nothing_is_signed(tmp_path: Path) -> None:

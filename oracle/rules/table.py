@@ -29,7 +29,6 @@ __all__ = [
     "RULESET_VERSION",
     "SWITCHABLE",
     "applied",
-    "dossier_findings",
     "evaluate",
     "ruleset_hash",
     "switch_faults",
@@ -97,7 +96,7 @@ def _ruleset_hash(version: str, policy: bytes) -> bytes:
 
 def evaluate(case: Case) -> VerdictTable:
     """The answer of every rule that the policy leaves on, in the table's order."""
-    known = dossier_findings(case)
+    known = daily(case, _of_dossier)
     rules = applied(case.policy)
     return VerdictTable(tuple([known.get(rule.id) or _answered(rule, rule.check(case)) for rule in rules]))
 
@@ -107,10 +106,6 @@ def _answered(rule: Rule, outcome: Outcome) -> Finding:
     return Finding(rule.id, result, rule.basis, rule.cite, explanation)
 
 
-def dossier_findings(case: OfDossier) -> Mapping[str, Finding]:
-    """What the dossier alone decides, by rule; found once a day for each dossier and policy."""
-    return daily(case, _of_dossier)
-
-
 def _of_dossier(case: OfDossier) -> Mapping[str, Finding]:
+    """What the dossier, the policy and the day alone decide, by rule."""
     return {rule.id: _answered(rule, rule.check(case)) for rule in RULES if isinstance(rule, DossierRule)}

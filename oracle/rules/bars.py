@@ -13,7 +13,6 @@ from oracle.domain.dossier import (
     Bar,
     ControlRole,
     Dispute,
-    Procedure,
     ProcedureCode,
     ProcedureState,
     Result,
@@ -23,6 +22,7 @@ from oracle.domain.filing import AdverseKind
 from oracle.rules.calendar_months import months_after
 from oracle.rules.case import Case, OfDossier, daily
 from oracle.rules.listed import decided, entity_and_controllers, entity_of, on_a_list, unread_list
+from oracle.rules.procedures import procedure_of
 from oracle.rules.verdict import Basis, DossierRule, Outcome, Rule, Verdict, failed, passed, unclear
 
 __all__ = ["RULES", "declared"]
@@ -40,14 +40,14 @@ def declared(case: OfDossier, bar: Bar) -> Outcome:
 
 def bar_1(case: OfDossier) -> Outcome:
     """P3(1): no law, administrative regulation or state rule forbids the financing."""
-    if _procedure(case, ProcedureCode.SECTOR).state is ProcedureState.REFUSED:
+    if procedure_of(case, ProcedureCode.SECTOR).state is ProcedureState.REFUSED:
         return failed("otherProcedures SECTOR is REFUSED: the industry regulator has said no")
     return declared(case, Bar.BAR_1)
 
 
 def bar_2(case: OfDossier) -> Outcome:
     """P3(2): the State Council's departments have found no danger to national security, and no review is open."""
-    review = _procedure(case, ProcedureCode.CYBER_REVIEW)
+    review = procedure_of(case, ProcedureCode.CYBER_REVIEW)
     if review.state is ProcedureState.REFUSED:
         return failed("otherProcedures CYBER_REVIEW is REFUSED: the review ended against the issue")
     own = declared(case, Bar.BAR_2)
@@ -132,10 +132,6 @@ def bar_5b(case: OfDossier) -> Outcome:
         if asset.transferability is Transferability.NON_TRANSFERABLE:
             return failed(f"assets.transferability of asset {asset.asset_id} is NON_TRANSFERABLE")
     return declared(case, Bar.BAR_5)
-
-
-def _procedure(case: OfDossier, code: ProcedureCode) -> Procedure:
-    return next(procedure for procedure in case.dossier.other_procedures if procedure.code is code)
 
 
 RULES: tuple[Rule, ...] = (

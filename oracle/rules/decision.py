@@ -14,7 +14,7 @@ import orjson
 
 from oracle.domain.approval import FilingApproval, FilingUpdate, OnChainStatus, Tranche
 from oracle.domain.canonical import canonical_bytes
-from oracle.domain.dossier import Dossier, IssuePlan
+from oracle.domain.dossier import Dossier
 from oracle.domain.lifecycle import ENDED, LifeCycle
 from oracle.domain.names import filing_id
 from oracle.rules import procedures
@@ -101,23 +101,15 @@ def _midnight(day: date) -> int:
 
 def planned_tranches(case: Case, chain_id: int) -> tuple[Tranche, ...]:
     """The dossier's tranches on one chain with their caps in base units, ascending by token address."""
-    by_chain = case.dossier.computed(_by_chain)
-    name = f"eip155:{chain_id}"
-    if name not in by_chain:
-        by_chain[name] = _planned(case.dossier.issue_plan, name)
-    return by_chain[name]
+    return case.dossier.computed(_by_chain).get(f"eip155:{chain_id}", ())
 
 
-def _by_chain(_: Dossier) -> dict[str, tuple[Tranche, ...]]:
-    return {}
-
-
-def _planned(plan: IssuePlan, chain: str) -> tuple[Tranche, ...]:
-    chosen = [item for item in plan.tranches if item.chain == chain]
-    return tuple(
-        Tranche(token=item.contract, cap=plan.base_units(item.max_units), decimals=plan.decimals)
-        for item in sorted(chosen, key=lambda item: int(item.contract, 16))
-    )
+def _by_chain(dossier: Dossier) -> dict[str, tuple[Tranche, ...]]:
+    plan, found = dossier.issue_plan, dict[str, tuple[Tranche, ...]]()
+    for item in sorted(plan.tranches, key=lambda item: int(item.contract, 16)):
+        tranche = Tranche(token=item.contract, cap=plan.base_units(item.max_units), decimals=plan.decimals)
+        found[item.chain] = (*found.get(item.chain, ()), tranche)
+    return found
 
 
 def latest_end(case: Case) -> int:

@@ -81,21 +81,17 @@ class Finding:
     canonical: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        texts = {
-            "basis": self.basis,
-            "cite": self.cite,
-            "explanation": self.explanation,
-            "result": self.result,
-            "rule": self.rule,
-        }
-        object.__setattr__(self, "canonical", orjson.dumps(texts))
+        object.__setattr__(self, "canonical", orjson.dumps(self._texts(), option=orjson.OPT_SORT_KEYS))
 
     def as_json(self) -> dict[str, Any]:
         """Keys rule, result, basis, cite, explanation."""
+        return {key: str(text) for key, text in self._texts().items()}
+
+    def _texts(self) -> dict[str, str]:
         return {
             "rule": self.rule,
-            "result": self.result.value,
-            "basis": self.basis.value,
+            "result": self.result,
+            "basis": self.basis,
             "cite": self.cite,
             "explanation": self.explanation,
         }

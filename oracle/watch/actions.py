@@ -135,9 +135,7 @@ class Actions:
             self._collections.add_signature(digest, url, signature)
         if not proposed.quorum.reached:
             # Nodes that were asked when it was on chain already refuse its sequence.
-            if registry.filing_state(change.filing).sequence >= change.sequence:
-                return {"moot": "the chain went on meanwhile: another relay was quicker"}
-            return {"failure": list(_short(proposed.quorum))}
+            return _overtaken(registry, change) or {"failure": list(_short(proposed.quorum))}
         signatures = [_json(item) for item in proposed.quorum.require()]
         return {"update": _json(proposed.proposal), "signatures": signatures}
 
@@ -157,16 +155,15 @@ class Actions:
         change = FilingUpdate.model_validate(update)
         given = [OperatorSignature.model_validate(item) for item in signatures]
         registry = self._node.registry()
-        if registry.filing_state(change.filing).sequence >= change.sequence:
-            return {"moot": "the chain has gone on: another relay was quicker"}
+        overtaken = _overtaken(registry, change)
+        if overtaken is not None:
+            return overtaken
         if relay is None:
             return {"failure": ["send", "no [relay] is configured"]}
         try:
             receipt = registry.update(relay, change, given)
         except RefusedError as error:
-            if registry.filing_state(change.filing).sequence >= change.sequence:
-                return {"moot": "the chain went on meanwhile: another relay was quicker"}
-            return {"failure": self._refusal(registry, error)}
+            return _overtaken(registry, change) or {"failure": self._refusal(registry, error)}
         return {"transaction": "0x" + bytes(receipt["transactionHash"]).hex()}
 
     def _refusal(self, registry: Registry, error: FilingGateError) -> list[str]:
@@ -243,6 +240,14 @@ class Actions:
 
 def _filing(number: str) -> str:
     return "0x" + filing_id(number).hex()
+
+
+def _overtaken(registry: Registry, change: FilingUpdate) -> Result | None:
+    """Nothing to do any more, if the chain has the update's sequence already."""
+    sequence = registry.filing_state(change.filing).sequence
+    if sequence < change.sequence:
+        return None
+    return {"moot": f"the chain stands at sequence {sequence} already: another relay was quicker"}
 
 
 def _short(quorum: Quorum) -> tuple[str, str]:

@@ -77,6 +77,8 @@ class ChainView:
         self._filings: dict[str, FilingState] = {}
         self._tokens: dict[str, TrancheFacts] = {}
         self._seen: dict[tuple[str, str], int] = {}
+        #: By filing: a dossier's hash, and what `known` made for it of the rows above, until one of them goes.
+        self._made: dict[str, tuple[bytes, FilingOnChain, tuple[TrancheFacts, ...]]] = {}
 
     def known(self, dossier: Dossier, filing: str) -> Known | None:
         """What the view has of a dossier and its filing (0x-hex); None if anything is missing or the view is old."""
@@ -84,13 +86,17 @@ class ChainView:
             head, state, longest = self._head, self._filings.get(filing), self._max_validity
             if head is None or state is None or longest is None or self._clock() - head.read_at > self._seconds:
                 return None
+            made = self._made.get(filing)
+            if made is not None and made[0] == dossier.dossier_hash():
+                return Known(head, made[1], made[2])
             plan, found = dossier.issue_plan, []
             for item in plan.tranches:
                 facts = self._tokens.get(item.contract) if item.chain == self._chain else None
                 if facts is None:
                     return None
                 found.append(replace(facts, cap=plan.base_units(item.max_units)))
-        on_chain = FilingOnChain(state.status, state.valid_after, state.valid_until, state.sequence, longest)
+            on_chain = FilingOnChain(state.status, state.valid_after, state.valid_until, state.sequence, longest)
+            _kept(self._made, filing, (dossier.dossier_hash(), on_chain, tuple(found)))
         return Known(head, on_chain, tuple(found))
 
     def has(self, filing: str) -> bool:
@@ -185,10 +191,13 @@ class ChainView:
             self._filings.clear()
             self._tokens.clear()
             self._seen.clear()
+            self._made.clear()
 
     def _drop(self, logs: list[tuple[str, str, list[str]]], newest: int) -> None:
         """Forget what the events name: a filing by its id, a token by its address."""
         with self._lock:
+            if logs:
+                self._made.clear()
             for block, index, topics in logs:
                 if self._seen.setdefault((block, index), newest) != newest:
                     continue
@@ -201,6 +210,6 @@ class ChainView:
 
 
 def _kept(rows: dict[str, Any], name: str, row: Any) -> None:
-    if len(rows) >= _MOST_ROWS:
+    if name not in rows and len(rows) >= _MOST_ROWS:
         del rows[next(iter(rows))]
     rows[name] = row

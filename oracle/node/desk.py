@@ -18,7 +18,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection
@@ -26,16 +26,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from oracle.domain.approval import FilingApproval, OperatorSignature
 from oracle.domain.dossier import Dossier
-from oracle.domain.filing import FilingQuery
-from oracle.domain.life_record import recorded_reports
-from oracle.domain.names import filing_id, fold_name, fold_number
 from oracle.errors import FilingGateError
 from oracle.node.chain_view import Known
 from oracle.node.clerk import Clerk
 from oracle.node.kept_rows import KeptRows
 from oracle.node.preparing import Preparing
 from oracle.node.service import Answer, Node
-from oracle.rules.case import Case, query_for
+from oracle.rules.case import Case, names_of, query_for
 from oracle.rules.decision import Decision, decide_approval
 from oracle.store.approvals import Asked, Concluded, Newest, add_concluded, newest
 from oracle.store.database import format_time
@@ -79,8 +76,6 @@ class _Item:
 
     waiting: _Waiting
     dossier: Dossier
-    query: FilingQuery
-    number: str
     known: Known
     digest: bytes
     asked: Asked
@@ -256,31 +251,26 @@ class Desk:
         if dossier is None and node.view.has(proposed.filing):
             # It was made ready once and has left the memory since: to read it again is all that is missing.
             dossier = node.database.dossier(proposed.dossier_hash)
-        raw = dossier.filing.filing_number if dossier is not None else None
-        if dossier is None or raw is None:
+        if dossier is None:
             return None
-        number = fold_number(raw)
-        known = node.view.known(dossier, proposed.filing)
-        if known is None or known.state.sequence or proposed.filing != "0x" + filing_id(number).hex():
+        names, known = names_of(dossier), node.view.known(dossier, proposed.filing)
+        if names.number is None or names.filing != proposed.filing or known is None or known.state.sequence:
             return None
-        query = query_for(dossier)
-        if query.entity_name is None or node.asks_parties(query):
+        if node.asks_parties(query_for(dossier)):
             return None
         digest = node.digest_of(proposed)
-        asked = Asked(number, fold_name(query.entity_name), proposed.filing, proposed.sequence, "0x" + digest.hex())
-        return _Item(waiting, dossier, query, number, known, digest, asked)
+        asked = Asked(names.number, names.entity_name, proposed.filing, proposed.sequence, "0x" + digest.hex())
+        return _Item(waiting, dossier, known, digest, asked)
 
     def _decided(self, connection: Connection, item: _Item, rows: Newest, now: float) -> _Decided | None:
         """The decision, if it is yes and the chain's clock and the guard allow a signature."""
         node, proposed, state, moment = self._node, item.waiting.given.proposed, item.known.state, int(now)
-        seen = self._rows.seen(connection, item.number, rows.sighting)
-        if not node.is_fresh(seen, now):
+        facts = self._rows.facts(connection, item.asked.number, rows)
+        if not node.is_fresh(facts.seen, now):
             return None
-        earlier = [self._rows.observation(connection, number) for number in (rows.notice, rows.withdrawal) if number]
-        case = node.case_of(item.dossier, moment, seen, tuple(earlier), item.known.tranches)
-        recorded = recorded_reports(self._rows.recorded(item.number, rows.event))
-        # As `Duties.facts` of a filing that is not on chain.
-        case = replace(case, approved=(rows.signed_dossier,) if rows.signed_dossier else (), recorded=recorded)
+        case = node.case_of(
+            item.dossier, moment, facts.seen, facts.earlier, item.known.tranches, facts.approved, facts.recorded
+        )
         decision = decide_approval(case, node.config.chain.id, state, proposed)
         if not decision.approved:
             return None

@@ -7,21 +7,34 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 
 from oracle.domain.filing import Observation
-from oracle.domain.life_record import RecordedEvent
-from oracle.store.approvals import Asked, newest, sighting_rows
+from oracle.domain.life_record import RecordedEvent, recorded_reports
+from oracle.domain.reporting import RecordedReport
+from oracle.store.approvals import Asked, Newest, newest, sighting_rows
 from oracle.store.database import Database
 
-__all__ = ["KeptRows"]
+__all__ = ["Facts", "KeptRows"]
 
 Value = TypeVar("Value")
 
 #: Contents of rows kept of each kind; a sighting is a few kilobytes.
 _MOST_KEPT = 8_192
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a case takes from the database: the newest sighting, what was seen before, the dossier signed last (0x-hex),
+    and what was declared and reported."""
+
+    seen: tuple[Observation, ...]
+    earlier: tuple[Observation, ...]
+    approved: tuple[str, ...]
+    recorded: tuple[RecordedReport, ...]
 
 
 class _Kept(Generic[Value]):
@@ -51,15 +64,21 @@ class KeptRows:
         self._observations: _Kept[Observation] = _Kept()
         self._events: _Kept[tuple[int, tuple[RecordedEvent, ...]]] = _Kept()
 
-    def read(self, number: str, entity_name: str, filing: str) -> tuple[Observation, ...]:
-        """Read what the next approval of a filing (folded number and name, 0x-hex id) rests on; its newest sighting."""
+    def read(self, number: str, entity_name: str, filing: str) -> Facts:
+        """What the next approval of a filing (folded number and name, 0x-hex id) would rest on now."""
         with self._database.engine.connect() as connection:
             [found] = newest(connection, [Asked(number, entity_name, filing, 1, "")])
-            seen = self.seen(connection, number, found.sighting)
-            for ident in (found.notice, found.withdrawal):
-                if ident is not None:
-                    self.observation(connection, ident)
-        return seen
+            return self.facts(connection, number, found)
+
+    def facts(self, connection: Connection, number: str, rows: Newest) -> Facts:
+        """What an approval of a filing that is not on chain rests on, by its newest rows; as `Duties.facts` has it."""
+        earlier = [self.observation(connection, ident) for ident in (rows.notice, rows.withdrawal) if ident]
+        return Facts(
+            seen=self.seen(connection, number, rows.sighting),
+            earlier=tuple(earlier),
+            approved=(rows.signed_dossier,) if rows.signed_dossier else (),
+            recorded=recorded_reports(self.recorded(number, rows.event)) if rows.event else (),
+        )
 
     def seen(self, connection: Connection, number: str, sighting: str | None) -> tuple[Observation, ...]:
         """The observations of a sighting of a filing; none without one."""

@@ -10,12 +10,11 @@ from collections import deque
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from oracle.domain.names import filing_id, fold_name, fold_number
 from oracle.errors import FilingGateError
 from oracle.node.kept_rows import KeptRows
 from oracle.node.service import Node
-from oracle.rules.case import query_for
-from oracle.rules.decision import prepare
+from oracle.rules.case import names_of
+from oracle.rules.decision_record import prepare
 
 __all__ = ["Preparing"]
 
@@ -82,15 +81,14 @@ class Preparing:
     def _one(self, name: str) -> None:
         node = self._node
         dossier = node.database.dossier(name)
-        number = dossier.filing.filing_number if dossier is not None else None
-        if dossier is None or number is None:
+        names = names_of(dossier) if dossier is not None else None
+        if dossier is None or names is None or names.number is None or names.filing is None:
             return
-        query, folded = query_for(dossier), fold_number(number)
-        filing = "0x" + filing_id(folded).hex()
-        seen = () if query.entity_name is None else self._rows.read(folded, fold_name(query.entity_name), filing)
-        if node.view.lacks(dossier, filing):
-            node.view.load(dossier, filing)
-        known = node.view.known(dossier, filing)
-        prepare(
-            node.case_of(dossier, int(time.time()), seen, (), known.tranches if known else None), node.config.chain.id
-        )
+        facts = self._rows.read(names.number, names.entity_name, names.filing)
+        if node.view.lacks(dossier, names.filing):
+            node.view.load(dossier, names.filing)
+        known = node.view.known(dossier, names.filing)
+        tranches = known.tranches if known is not None else None
+        moment = int(time.time())
+        case = node.case_of(dossier, moment, facts.seen, facts.earlier, tranches, facts.approved, facts.recorded)
+        prepare(case, node.config.chain.id)

@@ -22,6 +22,7 @@ from oracle.domain.approval import FilingApproval, FilingUpdate, OnChainStatus, 
 from oracle.domain.dossier import Dossier
 from oracle.domain.filing import FilingQuery, Observation, ObservationKind
 from oracle.domain.names import filing_id, fold_number, parse_number
+from oracle.domain.reporting import RecordedReport
 from oracle.errors import FilingGateError, InputError, UnreachableError
 from oracle.evidence.manifest import manifest_of
 from oracle.evidence.store import EvidenceStore
@@ -262,8 +263,10 @@ class Node:
         observations: tuple[Observation, ...],
         earlier: tuple[Observation, ...],
         tranches: tuple[TrancheFacts, ...] | None,
+        approved: tuple[str, ...] = (),
+        recorded: tuple[RecordedReport, ...] = (),
     ) -> Case:
-        """The case of a dossier from what was read elsewhere, without what the node's record says of the filing."""
+        """The case of a dossier from what was read elsewhere."""
         return Case(
             dossier=dossier,
             policy=self.config.policy,
@@ -273,6 +276,8 @@ class Node:
             tranches=tranches,
             revisions=self._revisions(dossier),
             signers=(self.config.name, self.address),
+            approved=approved,
+            recorded=recorded,
         )
 
     def alerts(self) -> list[dict[str, Any]]:

@@ -20,10 +20,10 @@ from oracle.domain.dossier import (
 )
 from oracle.domain.filing import AdverseKind
 from oracle.rules.calendar_months import months_after
-from oracle.rules.case import Case, OfDossier, daily
+from oracle.rules.case import OfDay, OfDossier, daily
 from oracle.rules.listed import decided, entity_and_controllers, entity_of, on_a_list, unread_list
 from oracle.rules.procedures import procedure_of
-from oracle.rules.verdict import Basis, DossierRule, Outcome, Rule, Verdict, failed, passed, unclear
+from oracle.rules.verdict import Basis, DayRule, DossierRule, Outcome, Rule, Verdict, failed, passed, unclear
 
 __all__ = ["RULES", "declared"]
 
@@ -60,7 +60,7 @@ def bar_2(case: OfDossier) -> Outcome:
     return own
 
 
-def bar_3(case: Case) -> Outcome:
+def bar_3(case: OfDay) -> Outcome:
     """P3(3): no listed offence of the entity, its controlling shareholder or its actual controller in the last 3 years.
 
     The first day of the look-back counts. An offence dated after today fails too: its date proves nothing, and no
@@ -93,7 +93,7 @@ def _no_offence(case: OfDossier) -> Outcome | None:
 _PUNISHMENTS = (AdverseKind.PENALTY, AdverseKind.MARKET_BAN, AdverseKind.SANCTION)
 
 
-def _punished(case: Case, start: date) -> Outcome | None:
+def _punished(case: OfDay, start: date) -> Outcome | None:
     parties = entity_and_controllers(case)
     for seen in on_a_list(case, _PUNISHMENTS, parties):
         if seen.as_of is None or seen.as_of >= start:
@@ -104,7 +104,7 @@ def _punished(case: Case, start: date) -> Outcome | None:
     return unread_list(case, _PUNISHMENTS, parties)
 
 
-def bar_4(case: Case) -> Outcome:
+def bar_4(case: OfDay) -> Outcome:
     """P3(4): the entity is not under investigation without a clear conclusion (立案调查)."""
     for inquiry in case.dossier.declarations.of(Bar.BAR_4).investigations:
         if inquiry.concluded_on is None or inquiry.conclusion is None or inquiry.concluded_on > case.today:
@@ -137,8 +137,8 @@ def bar_5b(case: OfDossier) -> Outcome:
 RULES: tuple[Rule, ...] = (
     DossierRule("BAR-1", "P3(1)", Basis.GUIDELINES, bar_1),
     DossierRule("BAR-2", "P3(2)", Basis.GUIDELINES, bar_2),
-    Rule("BAR-3", "P3(3)", Basis.GUIDELINES, bar_3),
-    Rule("BAR-4", "P3(4)", Basis.GUIDELINES, bar_4),
+    DayRule("BAR-3", "P3(3)", Basis.GUIDELINES, bar_3),
+    DayRule("BAR-4", "P3(4)", Basis.GUIDELINES, bar_4),
     DossierRule("BAR-5a", "P3(5)", Basis.GUIDELINES, bar_5a),
     DossierRule("BAR-5b", "P3(5)", Basis.GUIDELINES, bar_5b),
 )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import cached_property, lru_cache
+from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 
 from oracle.domain.dossier import Dossier
 from oracle.domain.fields import is_uscc
 from oracle.domain.filing import FilingQuery, Observation, ObservationKind, Party
 from oracle.domain.lifecycle import LifeCycle
-from oracle.domain.names import fold_name, fold_number
+from oracle.domain.names import filing_id, fold_name, fold_number
 from oracle.domain.reporting import RecordedReport
 from oracle.rules.agreement import Standing, standing_from
 from oracle.rules.policy import Policy
@@ -20,13 +21,17 @@ from oracle.rules.policy import Policy
 __all__ = [
     "SHANGHAI",
     "Case",
+    "Names",
+    "OfDay",
     "OfDossier",
     "Standing",
     "TrancheFacts",
     "daily",
+    "names_of",
     "provider_party",
     "query_for",
     "standing_from",
+    "steady",
 ]
 
 Made = TypeVar("Made")
@@ -53,6 +58,25 @@ class TrancheFacts:
     own_registry: str | None = None
     build: str | None = None
     transfer_restriction: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a dossier's filing goes by: its number and the entity's name, folded, and its id on chain (0x-hex)."""
+
+    number: str | None
+    entity_name: str
+    filing: str | None
+
+
+def names_of(dossier: Dossier) -> Names:
+    """The names of a dossier's filing; made once for each."""
+    return dossier.computed(_names)
+
+
+def _names(dossier: Dossier) -> Names:
+    raw, name = dossier.filing.filing_number, fold_name(dossier.filing_entity.name_zh)
+    return Names(fold_number(raw), name, "0x" + filing_id(raw).hex()) if raw else Names(None, name, None)
 
 
 def query_for(dossier: Dossier) -> FilingQuery:
@@ -108,6 +132,51 @@ def _daily(_: Dossier) -> dict[tuple[bytes, date], dict[Callable[[OfDossier], An
     return {}
 
 
+class OfDay(OfDossier, Protocol):
+    """A case without its moment: everything that holds from one second to the next, until midnight."""
+
+    @property
+    def observations(self) -> tuple[Observation, ...]: ...
+    @property
+    def earlier(self) -> tuple[Observation, ...]: ...
+    @property
+    def tranches(self) -> tuple[TrancheFacts, ...] | None: ...
+    @property
+    def revisions(self) -> tuple[Dossier, ...]: ...
+    @property
+    def signers(self) -> tuple[str, ...]: ...
+    @property
+    def approved(self) -> tuple[str, ...]: ...
+    @property
+    def recorded(self) -> tuple[RecordedReport, ...]: ...
+    @property
+    def state(self) -> LifeCycle | None: ...
+    @property
+    def number(self) -> str | None: ...
+    @property
+    def entity_name(self) -> str: ...
+    @property
+    def standing(self) -> Standing: ...
+    @property
+    def unread(self) -> list[Observation]: ...
+    @property
+    def made(self) -> dict[Callable[[OfDay], Any], Any]: ...
+    def notices(self, observations: tuple[Observation, ...]) -> list[Observation]: ...
+    def withdrawals(self, observations: tuple[Observation, ...]) -> list[Observation]: ...
+
+
+def steady(case: OfDay, make: Callable[[OfDay], Made]) -> Made:
+    """What `make`, a function of a module, makes of a case without its moment; made once for the same facts and day."""
+    if make not in case.made:
+        case.made[make] = make(case)
+    found: Made = case.made[make]
+    return found
+
+
+def _of_same_facts(_: Dossier) -> list[tuple[Any, dict[Callable[[OfDay], Any], Any]]]:
+    return []
+
+
 @dataclass(frozen=True)
 class Case:
     """One question to the rules.
@@ -138,15 +207,24 @@ class Case:
         return datetime.fromtimestamp(self.now, UTC).astimezone(SHANGHAI).date()
 
     @cached_property
-    def number(self) -> str | None:
-        """The dossier's filing number, folded."""
-        raw = self.dossier.filing.filing_number
-        return fold_number(raw) if raw else None
+    def made(self) -> dict[Callable[[OfDay], Any], Any]:
+        """What `steady` made of the newest case of this dossier, if that had the same facts on the same day."""
+        facts, kept = (self.today, _facts(self)), self.dossier.computed(_of_same_facts)
+        if kept and kept[0][0] == facts:
+            return kept[0][1]
+        made: dict[Callable[[OfDay], Any], Any] = {}
+        kept[:] = [(facts, made)]
+        return made
 
     @cached_property
+    def number(self) -> str | None:
+        """The dossier's filing number, folded."""
+        return names_of(self.dossier).number
+
+    @property
     def entity_name(self) -> str:
         """The filing entity's Chinese name, folded."""
-        return fold_name(self.dossier.filing_entity.name_zh)
+        return names_of(self.dossier).entity_name
 
     def age(self, observation: Observation) -> int:
         """Seconds from the sighting to `now`; negative if it lies in the future."""
@@ -163,7 +241,7 @@ class Case:
     @cached_property
     def standing(self) -> Standing:
         """What the observations say together of this dossier's filing."""
-        return standing_from(self.observations, self.number, self.policy)
+        return steady(self, _standing)
 
     @cached_property
     def unread(self) -> list[Observation]:
@@ -171,6 +249,14 @@ class Case:
         if self.policy.agreement.levels and self.standing.status is not None:
             return []
         return [seen for seen in self.observations if seen.kind is ObservationKind.FAILURE]
+
+
+#: Everything that a case is made of but the dossier and the moment.
+_facts = attrgetter(*(field.name for field in fields(Case) if field.name not in ("dossier", "now")))
+
+
+def _standing(case: OfDay) -> Standing:
+    return standing_from(case.observations, case.number, case.policy)
 
 
 def _notices(observations: tuple[Observation, ...], number: str | None) -> list[Observation]:

@@ -11,8 +11,8 @@ from typing import Any
 
 from oracle.domain.dossier import ChangeArea, Dossier, Report
 from oracle.domain.lifecycle import LifeCycle
-from oracle.rules.case import Case
-from oracle.rules.verdict import Basis, Outcome, Rule, failed, passed, unclear
+from oracle.rules.case import OfDay
+from oracle.rules.verdict import Basis, DayRule, Outcome, Rule, failed, passed, unclear
 
 __all__ = ["RULES", "changed_areas", "line_fault"]
 
@@ -48,7 +48,7 @@ def changed_areas(before: Dossier, after: Dossier) -> tuple[ChangeArea, ...]:
     return tuple(area for area in ChangeArea if old[area] != new[area])
 
 
-def line_fault(case: Case) -> Outcome | None:
+def line_fault(case: OfDay) -> Outcome | None:
     """Why the dossier and its known predecessors are no unbroken line from revision 1 on; None if they are."""
     line = (case.dossier, *case.revisions)
     for after, before in pairwise(line):
@@ -64,7 +64,7 @@ def line_fault(case: Case) -> Outcome | None:
     return None
 
 
-def chg_1(case: Case) -> Outcome:
+def chg_1(case: OfDay) -> Outcome:
     """P8: every material change since the filed revision has been reported."""
     fault = line_fault(case) or _left_the_line(case)
     if fault is not None:
@@ -81,7 +81,7 @@ def chg_1(case: Case) -> Outcome:
     )
 
 
-def _left_the_line(case: Case) -> Outcome | None:
+def _left_the_line(case: OfDay) -> Outcome | None:
     """A dossier beside the approved one, a fresh revision 1 above all, would hide what changed since."""
     line = {"0x" + item.dossier_hash().hex() for item in (case.dossier, *case.revisions)}
     for name in case.approved:
@@ -93,7 +93,7 @@ def _left_the_line(case: Case) -> Outcome | None:
     return None
 
 
-def _each_step(case: Case, revisions: tuple[Dossier, ...]) -> Outcome | None:
+def _each_step(case: OfDay, revisions: tuple[Dossier, ...]) -> Outcome | None:
     for before, after in pairwise(revisions):
         new = [item for item in case.dossier.post_filing.reports if item not in before.post_filing.reports]
         changes = [item for item in new if item.kind == "CHANGE" and _made(case, item)]
@@ -108,8 +108,8 @@ def _each_step(case: Case, revisions: tuple[Dossier, ...]) -> Outcome | None:
     return None
 
 
-def _made(case: Case, report: Report) -> bool:
+def _made(case: OfDay, report: Report) -> bool:
     return report.evidence is not None and report.reported_on is not None and report.reported_on <= case.today
 
 
-RULES: tuple[Rule, ...] = (Rule("CHG-1", "P8", Basis.GUIDELINES, chg_1),)
+RULES: tuple[Rule, ...] = (DayRule("CHG-1", "P8", Basis.GUIDELINES, chg_1),)

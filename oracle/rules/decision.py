@@ -16,9 +16,8 @@ from oracle.domain.approval import FilingApproval, FilingUpdate, OnChainStatus, 
 from oracle.domain.canonical import canonical_bytes
 from oracle.domain.dossier import Dossier
 from oracle.domain.lifecycle import ENDED, LifeCycle
-from oracle.domain.names import filing_id
 from oracle.rules import procedures
-from oracle.rules.case import SHANGHAI, Case, OfDossier, daily
+from oracle.rules.case import SHANGHAI, Case, OfDay, OfDossier, daily, names_of, steady
 from oracle.rules.filing import validity
 from oracle.rules.table import applied, evaluate, ruleset_hash
 from oracle.rules.verdict import Finding, VerdictTable
@@ -32,7 +31,6 @@ __all__ = [
     "decide_update",
     "latest_end",
     "planned_tranches",
-    "prepare",
 ]
 
 #: How far a proposer's clock may run ahead of this node's.
@@ -118,6 +116,10 @@ def latest_end(case: Case) -> int:
     The end of the offer, of the filing, or of another regulator's document, whichever comes first: it must hold on the
     day of the mint (P2).
     """
+    return steady(case, _latest_end)
+
+
+def _latest_end(case: OfDay) -> int:
     ends = [daily(case, _last_of_dossier)]
     span = validity(case)
     # A term that nobody stated binds by FILE-4 alone, which a committee may switch off.
@@ -161,10 +163,6 @@ def _record(case: Case, verdicts: VerdictTable, proposed: str) -> list[Differenc
     return _compare("recordHash", proposed, "0x" + record.record_hash().hex() if record else None)
 
 
-def _filing(case: Case) -> str | None:
-    return "0x" + filing_id(case.number).hex() if case.number else None
-
-
 #: By a node's own record nothing more is issued in these, whatever the dossier says (regulation 7c).
 _CLOSED = ENDED | {LifeCycle.SUSPENDED, LifeCycle.COMPLETED}
 
@@ -177,20 +175,11 @@ def _by_record(case: Case) -> list[Difference]:
     return [Difference("state by this node's record", case.state.value, wanted)]
 
 
-def prepare(case: Case, chain_id: int) -> None:
-    """Have computed what is computed once of a dossier, a sighting or a day. Nothing of the case is decided by it."""
-    evaluate(case)
-    planned_tranches(case, chain_id)
-    latest_end(case)
-    if case.standing.record is not None:
-        case.standing.record.record_hash()
-
-
 def decide_approval(case: Case, chain_id: int, chain: FilingOnChain, proposed: FilingApproval) -> Decision:
     """Whether this node signs the proposed approval: all rules pass and every field equals its own."""
     verdicts = evaluate(case)
     differences = [
-        *_compare("filing", proposed.filing, _filing(case)),
+        *_compare("filing", proposed.filing, names_of(case.dossier).filing),
         *_tranches(proposed.tranches, planned_tranches(case, chain_id)),
         *_compare("dossierHash", proposed.dossier_hash, "0x" + case.dossier.dossier_hash().hex()),
         *_record(case, verdicts, proposed.record_hash),
@@ -219,7 +208,7 @@ def decide_update(case: Case, chain: FilingOnChain, proposed: FilingUpdate) -> D
     """
     verdicts = evaluate(case)
     differences = [
-        *_compare("filing", proposed.filing, _filing(case)),
+        *_compare("filing", proposed.filing, names_of(case.dossier).filing),
         *_compare("sequence", proposed.sequence, chain.sequence + 1),
     ]
     if chain.status not in (OnChainStatus.APPROVED, OnChainStatus.SUSPENDED):

@@ -19,7 +19,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
-from functools import cache, cached_property, lru_cache
+from functools import cache, lru_cache
 from typing import Any, Literal, get_type_hints
 
 import orjson
@@ -32,10 +32,17 @@ from oracle.domain.dossier import Dossier
 from oracle.domain.fields import Address
 from oracle.domain.filing import Observation
 from oracle.errors import InputError
-from oracle.rules.case import Case
-from oracle.rules.decision import Decision, FilingOnChain, decide_approval, decide_update
+from oracle.rules.case import Case, OfDay, steady
+from oracle.rules.decision import (
+    Decision,
+    FilingOnChain,
+    decide_approval,
+    decide_update,
+    latest_end,
+    planned_tranches,
+)
 from oracle.rules.policy import Policy
-from oracle.rules.table import RULESET_VERSION, ruleset_hash
+from oracle.rules.table import RULESET_VERSION, evaluate, ruleset_hash
 
 __all__ = [
     "SCHEMA",
@@ -44,6 +51,7 @@ __all__ = [
     "decide",
     "document_bytes",
     "dossier_hashes",
+    "prepare",
     "read",
     "signed_envelope",
     "without_floats",
@@ -81,22 +89,15 @@ class Circumstances:
     software: str
     sources: tuple[Mapping[str, Any], ...] = ()
 
-    @cached_property
-    def sources_form(self) -> bytes:
-        """The sources in canonical JSON."""
-        return _sources_form(self.sources)
 
-
-#: The configuration's own tuple is given again and again.
-_KNOWN_SOURCES: dict[int, tuple[tuple[Mapping[str, Any], ...], bytes]] = {}
-
-
-def _sources_form(sources: tuple[Mapping[str, Any], ...]) -> bytes:
-    known = _KNOWN_SOURCES.get(id(sources))
-    if known is None or known[0] is not sources:
-        _KNOWN_SOURCES.clear()
-        known = _KNOWN_SOURCES[id(sources)] = (sources, canonical_bytes([dict(item) for item in sources]))
-    return known[1]
+def prepare(case: Case, chain_id: int) -> None:
+    """Have made what is made once of a dossier, a sighting or a day. Nothing of the case is decided by it."""
+    evaluate(case)
+    planned_tranches(case, chain_id)
+    latest_end(case)
+    if case.standing.record is not None:
+        case.standing.record.record_hash()
+    steady(case, _case_part)
 
 
 def decide(case: Case, about: Circumstances) -> Decision:
@@ -138,7 +139,23 @@ def _parts() -> list[tuple[str, str, Any, str | None]]:
     ]
 
 
-def _case_json(case: Case) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of the document in canonical JSON, and its SHA-256 (hex)."""
+
+    form: bytes
+    sha256: str
+
+
+def _part(form: bytes) -> _Part:
+    return _Part(form, hashlib.sha256(form).hexdigest())
+
+
+def _case_part(case: OfDay) -> _Part:
+    return _part(canonical_bytes(_case_json(case)))
+
+
+def _case_json(case: OfDay) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, key, default, kind in _parts():
         value = getattr(case, name)
@@ -156,9 +173,21 @@ def _case_json(case: Case) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=64)
-def _chain_form(chain_id: int, registry: str, chain: FilingOnChain) -> bytes:
+def _chain_part(chain_id: int, registry: str, chain: FilingOnChain) -> _Part:
     filing = {**vars(chain), "status": int(chain.status)}
-    return canonical_bytes({"id": chain_id, "registry": registry, "filing": filing})
+    return _part(canonical_bytes({"id": chain_id, "registry": registry, "filing": filing}))
+
+
+#: The configuration's own tuple is given again and again.
+_KNOWN_SOURCES: dict[int, tuple[tuple[Mapping[str, Any], ...], _Part]] = {}
+
+
+def _sources_part(sources: tuple[Mapping[str, Any], ...]) -> _Part:
+    known = _KNOWN_SOURCES.get(id(sources))
+    if known is None or known[0] is not sources:
+        _KNOWN_SOURCES.clear()
+        known = _KNOWN_SOURCES[id(sources)] = (sources, _part(canonical_bytes([dict(item) for item in sources])))
+    return known[1]
 
 
 def _policy_form(policy: Policy) -> bytes:
@@ -174,12 +203,12 @@ def build(case: Case, about: Circumstances, decision: Decision) -> dict[str, Any
 def document_bytes(case: Case, about: Circumstances, decision: Decision) -> bytes:
     """The document of a decision in canonical JSON. Parts that many decisions share are written once."""
     parts = {
-        "case": canonical_bytes(_case_json(case)),
-        "chain": _chain_form(about.chain_id, about.registry, about.chain),
-        "proposed": about.proposed.canonical_form,
-        "sources": about.sources_form,
+        "case": steady(case, _case_part),
+        "chain": _chain_part(about.chain_id, about.registry, about.chain),
+        "proposed": _part(about.proposed.canonical_form),
+        "sources": _sources_part(about.sources),
     }
-    hashes = {name: hashlib.sha256(part).hexdigest() for name, part in parts.items()}
+    hashes = {name: part.sha256 for name, part in parts.items()}
     document = {
         "schema": SCHEMA,
         "kind": about.kind,
@@ -188,7 +217,7 @@ def document_bytes(case: Case, about: Circumstances, decision: Decision) -> byte
         "operator": about.operator,
         "ruleset": {"version": RULESET_VERSION, "hash": "0x" + ruleset_hash(case.policy).hex()},
         "dossierHash": _hash(case.dossier),
-        **{name: orjson.Fragment(part) for name, part in parts.items()},
+        **{name: orjson.Fragment(part.form) for name, part in parts.items()},
         "digest": about.digest,
         "inputs": {"dossier": case.dossier.computed(_sha256), **hashes},
         "outcome": orjson.Fragment(decision.canonical),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from oracle.domain.names import fold_name
-from oracle.rules.case import Case, OfDossier
-from oracle.rules.verdict import Basis, DossierRule, Outcome, Rule, failed, passed, unclear
+from oracle.rules.case import OfDay, OfDossier
+from oracle.rules.verdict import Basis, DayRule, DossierRule, Outcome, Rule, failed, passed, unclear
 
 __all__ = ["RULES"]
 
 
-def ent_1(case: Case) -> Outcome:
+def ent_1(case: OfDay) -> Outcome:
     """P4: the publication names the filing entity. The code itself is checked where the dossier is read (GB 32100)."""
     own = case.dossier.filing_entity.name_zh
     record = case.standing.record
@@ -32,6 +32,6 @@ def ent_2(case: OfDossier) -> Outcome:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("ENT-1", "P4", Basis.GUIDELINES, ent_1),
+    DayRule("ENT-1", "P4", Basis.GUIDELINES, ent_1),
     DossierRule("ENT-2", "P4", Basis.GUIDELINES, ent_2),
 )

@@ -14,8 +14,8 @@ from oracle.domain.lifecycle import ENDED, MINTABLE
 from oracle.domain.names import fold_name, parse_number
 from oracle.errors import InputError
 from oracle.rules.calendar_months import months_after
-from oracle.rules.case import Case
-from oracle.rules.verdict import Basis, Outcome, Rule, failed, passed, unclear
+from oracle.rules.case import Case, OfDay
+from oracle.rules.verdict import Basis, DayRule, Outcome, Rule, failed, passed, unclear
 
 __all__ = ["CLOCK_SKEW_SECONDS", "RULES", "Validity", "last_day", "validity"]
 
@@ -23,7 +23,7 @@ __all__ = ["CLOCK_SKEW_SECONDS", "RULES", "Validity", "last_day", "validity"]
 CLOCK_SKEW_SECONDS = 300
 
 
-def file_1(case: Case) -> Outcome:
+def file_1(case: OfDay) -> Outcome:
     """P4, P6: the filing is complete, in the dossier and as published. Received or 补充材料 is not filed."""
     own, standing = case.dossier.filing.status, case.standing
     if own not in MINTABLE:
@@ -59,7 +59,7 @@ def file_2(case: Case) -> Outcome:
     return passed(f"seen at level {level} by source {seen.source}, {max(age, 0)} s ago")
 
 
-def file_3(case: Case) -> Outcome:
+def file_3(case: OfDay) -> Outcome:
     """P4, P5: number, name, units and amount as published are those of the dossier."""
     record, own = case.standing.record, case.dossier.filing
     if record is None:
@@ -106,7 +106,7 @@ class Validity:
     claimed: date | None = None
 
 
-def validity(case: Case) -> Validity | None:
+def validity(case: OfDay) -> Validity | None:
     """When this filing may be used; None where no publication was seen.
 
     A filing starts on its decision date, or later if the dossier says so. It ends on the earlier of what publication
@@ -125,13 +125,13 @@ def validity(case: Case) -> Validity | None:
     return Validity(start, default, by_analogy=True, claimed=own.valid_until)
 
 
-def last_day(case: Case) -> date | None:
+def last_day(case: OfDay) -> date | None:
     """The day whose first moment in Shanghai ends the filing (exclusive); None where no publication was seen."""
     span = validity(case)
     return span.end if span else None
 
 
-def file_4(case: Case) -> Outcome:
+def file_4(case: OfDay) -> Outcome:
     """2023 Trial Measures by analogy: the filing is in force today. The Guidelines themselves name no term."""
     span = validity(case)
     if span is None:
@@ -150,7 +150,7 @@ def file_4(case: Case) -> Outcome:
     return failed(f"today is {case.today}, the filing ended on {span.end}, {source}; see filing.validUntil")
 
 
-def file_5(case: Case) -> Outcome:
+def file_5(case: OfDay) -> Outcome:
     """P7: nothing seen speaks against the filing: no withdrawal, no vanished publication, no later other status."""
     ended = case.withdrawals(case.observations) + [
         seen for seen in case.withdrawals(case.earlier) if seen.status in ENDED
@@ -181,7 +181,7 @@ def file_5(case: Case) -> Outcome:
     return _later_status(case, notices) or passed(f"{len(case.observations)} observation(s), none against the filing")
 
 
-def _vanished_from(case: Case, notices: list[Observation]) -> list[str]:
+def _vanished_from(case: OfDay, notices: list[Observation]) -> list[str]:
     """Sources that showed the notice before and do not now; one no longer asked counts only if none shows it."""
     before = [seen.source for seen in case.notices(case.earlier) if seen.level >= case.policy.min_level]
     asked = {seen.source for seen in case.observations}
@@ -189,7 +189,7 @@ def _vanished_from(case: Case, notices: list[Observation]) -> list[str]:
     return [source for source in before if source not in showing and (source in asked or not notices)]
 
 
-def _later_status(case: Case, notices: list[Observation]) -> Outcome | None:
+def _later_status(case: OfDay, notices: list[Observation]) -> Outcome | None:
     """A status-table row that is later than the decision and not a filed one."""
     rows = [
         seen
@@ -219,9 +219,9 @@ def _shown(money: Money | None) -> str:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("FILE-1", "P4, P6", Basis.GUIDELINES, file_1),
+    DayRule("FILE-1", "P4, P6", Basis.GUIDELINES, file_1),
     Rule("FILE-2", "P7", Basis.GUIDELINES, file_2),
-    Rule("FILE-3", "P4, P5", Basis.GUIDELINES, file_3),
-    Rule("FILE-4", "Trial Measures 2023", Basis.ANALOGY, file_4),
-    Rule("FILE-5", "P7", Basis.GUIDELINES, file_5),
+    DayRule("FILE-3", "P4, P5", Basis.GUIDELINES, file_3),
+    DayRule("FILE-4", "Trial Measures 2023", Basis.ANALOGY, file_4),
+    DayRule("FILE-5", "P7", Basis.GUIDELINES, file_5),
 )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from oracle.domain.names import fold_name
-from oracle.rules.case import Case
-from oracle.rules.verdict import Basis, Outcome, Rule, failed, passed, unclear
+from oracle.rules.case import OfDay
+from oracle.rules.verdict import Basis, DayRule, Outcome, Rule, failed, passed, unclear
 
 __all__ = ["RULES"]
 
 
-def gov_1(case: Case) -> Outcome:
+def gov_1(case: OfDay) -> Outcome:
     """Ours: who prepared the dossier, who reviewed it and who signs the approval are three."""
     dossier = case.dossier
     preparer, reviewer = _folded(dossier.prepared_by), _folded(dossier.reviewed_by)
@@ -28,4 +28,4 @@ def _folded(name: str) -> str:
     return fold_name(name).casefold()
 
 
-RULES: tuple[Rule, ...] = (Rule("GOV-1", "four eyes", Basis.POLICY, gov_1),)
+RULES: tuple[Rule, ...] = (DayRule("GOV-1", "four eyes", Basis.POLICY, gov_1),)

@@ -10,13 +10,13 @@ from collections.abc import Collection
 
 from oracle.domain.dossier import Dossier
 from oracle.domain.filing import AdverseKind, Observation, ObservationKind, Party
-from oracle.rules.case import Case
+from oracle.rules.case import OfDay
 from oracle.rules.verdict import Outcome, failed, unclear
 
 __all__ = ["decided", "entity_and_controllers", "entity_of", "on_a_list", "unread_list"]
 
 
-def entity_of(case: Case) -> Party:
+def entity_of(case: OfDay) -> Party:
     """The filing entity as lists were asked for it."""
     return case.dossier.computed(_entity)
 
@@ -25,7 +25,7 @@ def _entity(dossier: Dossier) -> Party:
     return Party(name=dossier.filing_entity.name_zh, uscc=dossier.filing_entity.uscc)
 
 
-def entity_and_controllers(case: Case) -> list[Party]:
+def entity_and_controllers(case: OfDay) -> list[Party]:
     """The parties of bar 3 that are legal persons."""
     return case.dossier.computed(_entity_and_controllers)
 
@@ -39,7 +39,7 @@ def _same(left: Party, right: Party) -> bool:
     return (left.uscc is not None and left.uscc == right.uscc) or (left.name is not None and left.name == right.name)
 
 
-def on_a_list(case: Case, kinds: Collection[AdverseKind], parties: Collection[Party]) -> list[Observation]:
+def on_a_list(case: OfDay, kinds: Collection[AdverseKind], parties: Collection[Party]) -> list[Observation]:
     """Every hit of these lists on one of the parties."""
     return [
         seen
@@ -50,7 +50,7 @@ def on_a_list(case: Case, kinds: Collection[AdverseKind], parties: Collection[Pa
     ]
 
 
-def unread_list(case: Case, kinds: Collection[AdverseKind], parties: Collection[Party]) -> Outcome | None:
+def unread_list(case: OfDay, kinds: Collection[AdverseKind], parties: Collection[Party]) -> Outcome | None:
     """INDETERMINATE if a configured list could not be searched for one of the parties."""
     for seen in case.observations:
         concerns = seen.party is None or any(_same(seen.party, party) for party in parties)

@@ -13,7 +13,7 @@ from oracle.domain.dossier import Asset, Bar, NegativeListItem, Result
 from oracle.domain.fields import exact
 from oracle.domain.filing import AdverseKind, Party
 from oracle.rules.bars import declared
-from oracle.rules.case import Case, OfDossier, daily, provider_party
+from oracle.rules.case import OfDay, OfDossier, daily, provider_party
 from oracle.rules.listed import decided, on_a_list, unread_list
 from oracle.rules.verdict import Basis, DossierRule, Outcome, Rule, Verdict, failed, passed, unclear
 
@@ -53,7 +53,7 @@ def item(case: OfDossier, code: NegativeListItem) -> Outcome:
     )
 
 
-def item_2(case: Case) -> Outcome:
+def item_2(case: OfDay) -> Outcome:
     """AMAC NL-2: no dishonest entity is an important provider of an asset's cash flow (one provider above 15 %).
 
     The list speaks of the cash flow of the underlying asset, so shares are measured per asset: rows of one provider

@@ -10,13 +10,13 @@ from fractions import Fraction
 
 from oracle.domain.dossier import IssuePlan, PlannedTranche
 from oracle.domain.fields import Money, exact
-from oracle.rules.case import Case, TrancheFacts
-from oracle.rules.verdict import Basis, Outcome, Rule, failed, passed, unclear
+from oracle.rules.case import OfDay, TrancheFacts
+from oracle.rules.verdict import Basis, DayRule, Outcome, Rule, failed, passed, unclear
 
 __all__ = ["RULES"]
 
 
-def plan_1(case: Case) -> Outcome:
+def plan_1(case: OfDay) -> Outcome:
     """P4(c): each planned tranche once, none above its plan, all together within the filed units and amount."""
     if case.tranches is None:
         return unclear("the chain was not read: what issuePlan.tranches have issued is not known")
@@ -29,7 +29,7 @@ def plan_1(case: Case) -> Outcome:
     )
 
 
-def _each_once(case: Case, tranches: tuple[TrancheFacts, ...]) -> Outcome | None:
+def _each_once(case: OfDay, tranches: tuple[TrancheFacts, ...]) -> Outcome | None:
     planned = [_place(tranche) for tranche in case.dossier.issue_plan.tranches]
     asked = [_place(tranche) for tranche in tranches]
     for chain, contract in asked:
@@ -43,7 +43,7 @@ def _each_once(case: Case, tranches: tuple[TrancheFacts, ...]) -> Outcome | None
     return None
 
 
-def _within_its_tranche(case: Case, tranches: tuple[TrancheFacts, ...]) -> Outcome | None:
+def _within_its_tranche(case: OfDay, tranches: tuple[TrancheFacts, ...]) -> Outcome | None:
     plan = case.dossier.issue_plan
     planned = {_place(tranche): tranche for tranche in plan.tranches}
     for tranche in tranches:
@@ -64,7 +64,7 @@ def _within_its_tranche(case: Case, tranches: tuple[TrancheFacts, ...]) -> Outco
     return None
 
 
-def _within_units(case: Case, tranches: tuple[TrancheFacts, ...]) -> Outcome | None:
+def _within_units(case: OfDay, tranches: tuple[TrancheFacts, ...]) -> Outcome | None:
     plan, filing, record = case.dossier.issue_plan, case.dossier.filing, case.standing.record
     filed = [units for units in (filing.filed_units, record.units if record else None) if units is not None]
     if not filed:
@@ -76,7 +76,7 @@ def _within_units(case: Case, tranches: tuple[TrancheFacts, ...]) -> Outcome | N
     return None
 
 
-def _within_amounts(case: Case, tranches: tuple[TrancheFacts, ...]) -> Outcome | None:
+def _within_amounts(case: OfDay, tranches: tuple[TrancheFacts, ...]) -> Outcome | None:
     plan, filing, record = case.dossier.issue_plan, case.dossier.filing, case.standing.record
     filed = [money for money in (filing.filed_amount, record.amount if record else None) if money is not None]
     if not filed:
@@ -96,7 +96,7 @@ def _within_amounts(case: Case, tranches: tuple[TrancheFacts, ...]) -> Outcome |
     return None
 
 
-def _units_asked(case: Case, tranches: tuple[TrancheFacts, ...]) -> Fraction:
+def _units_asked(case: OfDay, tranches: tuple[TrancheFacts, ...]) -> Fraction:
     return Fraction(sum(tranche.cap for tranche in tranches), 10**case.dossier.issue_plan.decimals)
 
 
@@ -108,7 +108,7 @@ def _place(tranche: TrancheFacts | PlannedTranche) -> tuple[str, str]:
 _STANDARDS = {"AssetBackedToken": ("ERC-20",)}
 
 
-def plan_2(case: Case) -> Outcome:
+def plan_2(case: OfDay) -> Outcome:
     """P4(c): each token is the planned one: gated by our registry, of known code, standard and transfer restriction."""
     if case.tranches is None:
         return unclear("the chain was not read: whether the tokens are those of issuePlan.tranches is not known")
@@ -149,6 +149,6 @@ def _plain(standard: str) -> str:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("PLAN-1", "P4(c)", Basis.GUIDELINES, plan_1),
-    Rule("PLAN-2", "P4(c)", Basis.GUIDELINES, plan_2),
+    DayRule("PLAN-1", "P4(c)", Basis.GUIDELINES, plan_1),
+    DayRule("PLAN-2", "P4(c)", Basis.GUIDELINES, plan_2),
 )

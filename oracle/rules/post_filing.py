@@ -6,19 +6,19 @@ from itertools import pairwise
 
 from oracle.domain.dossier import Report
 from oracle.domain.reporting import DueReport, ReportState, open_major_events, reports_due, unresolved
-from oracle.rules.case import Case
-from oracle.rules.verdict import Basis, Outcome, Rule, failed, passed, unclear
+from oracle.rules.case import OfDay
+from oracle.rules.verdict import Basis, DayRule, Outcome, Rule, failed, passed, unclear
 
 __all__ = ["RULES", "due_reports"]
 
 
-def due_reports(case: Case) -> tuple[DueReport, ...]:
+def due_reports(case: OfDay) -> tuple[DueReport, ...]:
     """Every report made or owed after the filing, with the day each is due by the policy."""
     issued = None if case.tranches is None else any(tranche.issued > 0 for tranche in case.tranches)
     return reports_due(case.dossier, case.policy.report_working_days, issued=issued, recorded=case.recorded)
 
 
-def post_1(case: Case) -> Outcome:
+def post_1(case: OfDay) -> Outcome:
     """P8: no report is overdue, and no declared major risk is open. "Promptly" is 3 working days by ANALOGY."""
     dropped = _dropped(case)
     if dropped is not None:
@@ -49,7 +49,7 @@ def post_1(case: Case) -> Outcome:
     return passed("no report is overdue" + "".join(f"; {note}" for note in (*waiting, *late)))
 
 
-def _unproven(case: Case) -> Outcome | None:
+def _unproven(case: OfDay) -> Outcome | None:
     for index, report in enumerate(case.dossier.post_filing.reports):
         if report.reported_on is not None and report.evidence is None:
             return unclear(f"postFiling.reports[{index}] was made on {report.reported_on} but names no evidence of it")
@@ -58,7 +58,7 @@ def _unproven(case: Case) -> Outcome | None:
     return None
 
 
-def _dropped(case: Case) -> Outcome | None:
+def _dropped(case: OfDay) -> Outcome | None:
     """An event once declared stays declared: a later revision may complete a report, not leave it out."""
     for after, before in pairwise((case.dossier, *case.revisions)):
         kept = [_event(report) for report in after.post_filing.reports]
@@ -76,4 +76,4 @@ def _event(report: Report) -> tuple[str, str]:
     return report.kind, report.event_on.isoformat()
 
 
-RULES: tuple[Rule, ...] = (Rule("POST-1", "P8", Basis.GUIDELINES, post_1),)
+RULES: tuple[Rule, ...] = (DayRule("POST-1", "P8", Basis.GUIDELINES, post_1),)

@@ -20,9 +20,9 @@ from oracle.rules import (
     procedures,
     scope,
 )
-from oracle.rules.case import Case, OfDossier, daily
+from oracle.rules.case import Case, OfDay, OfDossier, daily, steady
 from oracle.rules.policy import Policy
-from oracle.rules.verdict import Basis, DossierRule, Finding, Outcome, Rule, VerdictTable
+from oracle.rules.verdict import Basis, DayRule, DossierRule, Finding, Outcome, Rule, Run, VerdictTable
 
 __all__ = [
     "RULES",
@@ -96,14 +96,27 @@ def _ruleset_hash(version: str, policy: bytes) -> bytes:
 
 def evaluate(case: Case) -> VerdictTable:
     """The answer of every rule that the policy leaves on, in the table's order."""
-    known = daily(case, _of_dossier)
-    rules = applied(case.policy)
-    return VerdictTable(tuple([known.get(rule.id) or _answered(rule, rule.check(case)) for rule in rules]))
+    parts = steady(case, _of_day)
+    return VerdictTable(tuple([part if isinstance(part, Run) else _answered(part, part.check(case)) for part in parts]))
 
 
 def _answered(rule: Rule, outcome: Outcome) -> Finding:
     result, explanation = outcome
     return Finding(rule.id, result, rule.basis, rule.cite, explanation)
+
+
+def _of_day(case: OfDay) -> tuple[Run | Rule, ...]:
+    """The table as far as it is decided without the second; the rules that look at it stand in their places."""
+    known, parts, run = daily(case, _of_dossier), list[Run | Rule](), list[Finding]()
+    for rule in applied(case.policy):
+        if rule.id in known:
+            run.append(known[rule.id])
+        elif isinstance(rule, DayRule):
+            run.append(_answered(rule, rule.check(case)))
+        else:
+            parts += [Run(tuple(run)), rule]
+            run = []
+    return (*parts, Run(tuple(run)))
 
 
 def _of_dossier(case: OfDossier) -> Mapping[str, Finding]:

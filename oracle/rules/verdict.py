@@ -10,9 +10,21 @@ from typing import Any
 
 import orjson
 
-from oracle.rules.case import Case, OfDossier
+from oracle.rules.case import Case, OfDay, OfDossier
 
-__all__ = ["Basis", "DossierRule", "Finding", "Rule", "Verdict", "VerdictTable", "failed", "passed", "unclear"]
+__all__ = [
+    "Basis",
+    "DayRule",
+    "DossierRule",
+    "Finding",
+    "Rule",
+    "Run",
+    "Verdict",
+    "VerdictTable",
+    "failed",
+    "passed",
+    "unclear",
+]
 
 
 class Verdict(StrEnum):
@@ -62,13 +74,20 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class DayRule(Rule):
+    """A rule that looks at the day and not at the second; its type holds it to that."""
+
+    check: Callable[[OfDay], Outcome]
+
+
+@dataclass(frozen=True)
 class DossierRule(Rule):
     """A rule that looks at nothing but the dossier, the policy and the day; its type holds it to that."""
 
     check: Callable[[OfDossier], Outcome]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One rule's answer to one case."""
 
@@ -82,6 +101,16 @@ class Finding:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "canonical", orjson.dumps(self._texts(), option=orjson.OPT_SORT_KEYS))
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Itself: a table is made of runs, and this is the shortest."""
+        return (self,)
+
+    @property
+    def not_passed(self) -> tuple[Finding, ...]:
+        """Itself, if it is FAIL or INDETERMINATE."""
+        return () if self.result is Verdict.PASS else (self,)
 
     def as_json(self) -> dict[str, Any]:
         """Keys rule, result, basis, cite, explanation."""
@@ -98,21 +127,42 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class VerdictTable:
-    """All findings, in the table's order."""
+class Run:
+    """Findings that stand one after the other in a table and are known together: looked through and written once."""
 
     findings: tuple[Finding, ...]
 
     @cached_property
+    def not_passed(self) -> tuple[Finding, ...]:
+        """The findings that are FAIL or INDETERMINATE."""
+        return tuple(finding for finding in self.findings if finding.not_passed)
+
+    @cached_property
+    def canonical(self) -> bytes:
+        """Their RFC 8785 bytes, with commas between."""
+        return b",".join([finding.canonical for finding in self.findings])
+
+
+@dataclass(frozen=True)
+class VerdictTable:
+    """All findings, in the table's order."""
+
+    runs: tuple[Run | Finding, ...]
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """One by one."""
+        return tuple(finding for run in self.runs for finding in run.findings)
+
+    @cached_property
     def all_pass(self) -> bool:
         """Whether there are findings and each is PASS."""
-        return bool(self.findings) and not self.not_passed
+        return not self.not_passed and any(run.findings for run in self.runs)
 
     @cached_property
     def not_passed(self) -> tuple[Finding, ...]:
         """The findings that are FAIL or INDETERMINATE."""
-        met = Verdict.PASS
-        return tuple([finding for finding in self.findings if finding.result is not met])
+        return tuple([finding for run in self.runs for finding in run.not_passed])
 
     def as_json(self) -> list[dict[str, Any]]:
         """One object a finding."""
@@ -121,4 +171,4 @@ class VerdictTable:
     @cached_property
     def canonical(self) -> bytes:
         """RFC 8785 bytes of `as_json`, computed once."""
-        return b"[" + b",".join([finding.canonical for finding in self.findings]) + b"]"
+        return b"[" + b",".join([run.canonical for run in self.runs if run.findings]) + b"]"

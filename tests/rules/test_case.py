@@ -8,7 +8,8 @@ import pytest
 
 from oracle.domain.dossier import Dossier
 from oracle.rules.case import OfDossier, daily
-from oracle.rules.decision import latest_end, planned_tranches, prepare
+from oracle.rules.decision import latest_end, planned_tranches
+from oracle.rules.decision_record import prepare
 from oracle.rules.policy import Policy
 from oracle.rules.table import evaluate
 from tests.samples.dossier import NOW, sample_case, sample_parsed

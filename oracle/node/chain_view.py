@@ -109,14 +109,16 @@ class ChainView:
             tokens = [item.contract for item in dossier.issue_plan.tranches if item.chain == self._chain]
             return filing not in self._filings or any(token not in self._tokens for token in tokens)
 
-    def refresh(self) -> Head:
-        """Bring the view up to the newest block, unless that was done less than `seconds` ago. UnreachableError if the
-        chain can't be read."""
-        with self._refreshing:
-            head = self._head
-            if head is not None and self._clock() - head.read_at < self._seconds / 2:
-                return head
-            return self._advanced(self._registry())
+    def refresh(self, age: float = 0.5) -> Head:
+        """Bring the view up to the newest block, if `age`, a share of its `seconds`, has gone by since that was done.
+        UnreachableError if the chain can't be read."""
+        head = self._head
+        if head is None or self._clock() - head.read_at >= age * self._seconds:
+            with self._refreshing:
+                head = self._head
+                if head is None or self._clock() - head.read_at >= age * self._seconds:
+                    head = self._advanced(self._registry())
+        return head
 
     def load(self, dossier: Dossier, filing: str) -> None:
         """Read what the view lacks of a dossier and its filing. UnreachableError if the chain can't be read.

@@ -49,6 +49,8 @@ _MOST_TOGETHER = 64
 _QUIET_SECONDS = 0.5
 #: Seconds in which another request comes, if callers send theirs at once.
 _MOMENT = 0.001
+#: The share of its time after which the view of the chain is brought up here; `Preparing` does it before.
+_HEAD_AGE = 0.9
 
 
 @dataclass(frozen=True)
@@ -150,8 +152,8 @@ class Desk:
         waiting = _Waiting(given, loop, loop.create_future())
         self._queue.append(waiting)
         self._awake.set()
-        # Shielded: a caller who hangs up changes nothing, what he sent is stored and answered all the same.
-        return await asyncio.shield(waiting.answer)
+        # A caller who hangs up changes nothing: what he sent is stored and answered all the same.
+        return await waiting.answer
 
     def _start(self) -> None:
         if self._thread is None or not self._thread.is_alive():
@@ -161,12 +163,12 @@ class Desk:
                     self._thread.start()
 
     def _serve(self) -> None:
-        taken_before = 0
+        before, last = 0, 0
         while True:
             self._awake.wait()
             self._awake.clear()
             while self._queue:
-                self._gather(taken_before)
+                self._gather(max(before, last))
                 taken = [self._queue.popleft() for _ in range(min(len(self._queue), _MOST_TOGETHER))]
                 answers: dict[int, bytes] = {}
                 try:
@@ -176,12 +178,12 @@ class Desk:
                 except Exception:
                     LOG.exception("the short way failed")
                 self._tell(taken, answers)
-                taken_before = len(taken)
+                before, last = last, len(taken)
 
-    def _gather(self, before: int) -> None:
-        """Wait while more come, up to as many as were taken together before: a commit costs the same for few."""
+    def _gather(self, most: int) -> None:
+        """Wait while more come, up to as many as were lately taken together: a commit costs the same for few."""
         waiting = 0
-        while waiting < len(self._queue) < before:
+        while waiting < len(self._queue) < most:
             waiting = len(self._queue)
             time.sleep(_MOMENT)
 
@@ -202,7 +204,7 @@ class Desk:
     def _together(self, taken: Sequence[_Waiting]) -> dict[int, bytes]:
         """The answers by the identity of the request; empty bytes: take it again; none: the long way."""
         node = self._node
-        node.view.refresh()
+        node.view.refresh(_HEAD_AGE)
         items = [item for item in map(self._item, taken) if item is not None]
         decided: list[_Decided] = []
         again: list[_Waiting] = []

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import secrets
 import time
-import uuid
 from collections.abc import Callable, Iterable
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -37,6 +37,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 _ALWAYS = {
+    "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
@@ -54,7 +55,8 @@ class Doorway:
 
     def __init__(self, app: ASGIApp, config: HttpConfig) -> None:
         self._app = app
-        self._headers = {**_ALWAYS, **({"Strict-Transport-Security": _HSTS} if config.behind_tls else {})}
+        always = {**_ALWAYS, **({"Strict-Transport-Security": _HSTS} if config.behind_tls else {})}
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in always.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -62,7 +64,7 @@ class Doorway:
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).get("x-request-id")
-        request_id = given if given is not None and sane_token(given) else uuid.uuid4().hex
+        request_id = given if given is not None and sane_token(given) else secrets.token_hex(16)
         head = scope["method"] == "HEAD"
         inner = {
             **scope,
@@ -72,12 +74,12 @@ class Doorway:
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
-                headers.setdefault("Cache-Control", "no-store")
-                for name, value in self._headers.items():
-                    # A page has a policy of its own.
-                    headers.setdefault(name, value)
+                headers = list(message.get("headers", ()))
+                # A page has a policy of its own.
+                own = {name for name, _ in headers}
+                headers += [header for header in self._headers if header[0] not in own]
+                headers.append((b"x-request-id", request_id.encode()))
+                message = {**message, "headers": headers}
             elif head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
@@ -113,7 +115,8 @@ class Gate:
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start" and allowance is not None:
-                MutableHeaders(scope=message).update(allowance.headers())
+                told = [(name.lower().encode(), value.encode()) for name, value in allowance.headers().items()]
+                message = {**message, "headers": [*message.get("headers", ()), *told]}
             await send(message)
 
         if refusal is None:

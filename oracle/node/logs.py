@@ -32,6 +32,8 @@ _KEY_LENGTH = 6
 _MAX_SECRET_FILE = 65_536
 _LONGEST_TEXT = 2_000
 _MOST_LINES = 100
+#: An event that is no longer stands in the program as it is.
+_SHORT = 80
 _DEEPEST = 6
 
 _ENVIRONMENT = re.compile(r"PASS|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|CREDENTIAL|(^|_)PIN(_|$)|PRIVATE", re.IGNORECASE)
@@ -114,6 +116,8 @@ class Redactor:
         self._told = re.compile("|".join(map(re.escape, ordered))) if ordered else None
         #: The names of facts are few, and the same in every line.
         self._named = lru_cache(maxsize=1_024)(self._name)
+        #: `clean` of a short text that comes again and again: the names of loggers, most events.
+        self.fixed: Callable[[str], str] = lru_cache(maxsize=1_024)(self.clean)
 
     def text(self, text: str) -> str:
         """The text without secrets."""
@@ -174,17 +178,25 @@ class _Lines(logging.Formatter):
         self._operator = redactor.clean(operator)
         self._written = written
 
+    def _event(self, record: logging.LogRecord) -> str:
+        what, redactor = record.getMessage(), self._redactor
+        short = not record.args and len(what) <= _SHORT
+        return str((redactor.fixed if short else redactor.clean)(what))
+
     def format(self, record: logging.LogRecord) -> str:
         clean, request = self._redactor.clean, REQUEST.get()
         facts: dict[str, Any] = {} if request is None else {"request_id": request}
         facts |= {key: value for key, value in record.__dict__.items() if key not in _OWN}
-        head = {
+        fixed = self._redactor.fixed
+        event: dict[str, Any] = {
             "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds")[:-6] + "Z",
             "level": record.levelname.lower(),
-            "logger": clean(record.name),
-            "event": clean(record.getMessage()),
+            "logger": fixed(record.name),
+            "event": self._event(record),
         }
-        event = {**head, **clean(facts), **head, "operator": self._operator}
+        for name, value in clean(facts).items():
+            event.setdefault(name, value)
+        event["operator"] = self._operator
         if record.exc_info:
             lines = self.formatException(record.exc_info).splitlines()[-_MOST_LINES:]
             event["exception"] = [clean(line) for line in lines]
@@ -206,6 +218,8 @@ _NOT_PLAIN = re.compile(r'[ "=]')
 def _quoted(value: Any) -> str:
     if type(value) is int:
         return str(value)
+    if type(value) is bool:
+        return "true" if value else "false"
     text = value if isinstance(value, str) else _json(value)
     return text if text and _NOT_PLAIN.search(text) is None else _json(text)
 

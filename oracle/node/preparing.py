@@ -1,5 +1,5 @@
 """Makes ready in the background what the short way of an approval needs: the dossier and its sightings parsed,
-the chain read of it."""
+the chain read of it and of its newest block, and what was committed put into its place in the database."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ class Preparing:
                         self._thread = None
                         return
             try:
+                self._node.view.refresh()
                 self._all()
+                self._node.database.checkpoint()
             except (FilingGateError, SQLAlchemyError) as error:
                 # Proposals take the long way then, which tells its caller what is wrong.
                 LOG.debug("not prepared", extra={"why": type(error).__name__})

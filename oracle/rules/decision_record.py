@@ -32,7 +32,7 @@ from oracle.domain.dossier import Dossier
 from oracle.domain.fields import Address
 from oracle.domain.filing import Observation
 from oracle.errors import InputError
-from oracle.rules.case import Case, OfDay, steady
+from oracle.rules.case import Case, OfDay, query_for, steady
 from oracle.rules.decision import (
     Decision,
     FilingOnChain,
@@ -93,11 +93,12 @@ class Circumstances:
 def prepare(case: Case, chain_id: int) -> None:
     """Have made what is made once of a dossier, a sighting or a day. Nothing of the case is decided by it."""
     evaluate(case)
+    steady(case, _case_part)
+    query_for(case.dossier)
     planned_tranches(case, chain_id)
     latest_end(case)
     if case.standing.record is not None:
         case.standing.record.record_hash()
-    steady(case, _case_part)
 
 
 def decide(case: Case, about: Circumstances) -> Decision:

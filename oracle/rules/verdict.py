@@ -126,21 +126,20 @@ class Finding:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Run:
     """Findings that stand one after the other in a table and are known together: looked through and written once."""
 
     findings: tuple[Finding, ...]
 
-    @cached_property
-    def not_passed(self) -> tuple[Finding, ...]:
-        """The findings that are FAIL or INDETERMINATE."""
-        return tuple(finding for finding in self.findings if finding.not_passed)
+    #: Those that are FAIL or INDETERMINATE.
+    not_passed: tuple[Finding, ...] = field(init=False, repr=False, compare=False)
+    #: Their RFC 8785 bytes, with commas between.
+    canonical: bytes = field(init=False, repr=False, compare=False)
 
-    @cached_property
-    def canonical(self) -> bytes:
-        """Their RFC 8785 bytes, with commas between."""
-        return b",".join([finding.canonical for finding in self.findings])
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "not_passed", tuple(item for item in self.findings if item.not_passed))
+        object.__setattr__(self, "canonical", b",".join([item.canonical for item in self.findings]))
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Table
 
 from oracle.evidence.log_leaf import decision_leaf, signature_leaf
 from oracle.store import tables
+from oracle.store.added_rows import add_rows
 from oracle.store.log import append_leaf
 
 __all__ = ["Asked", "Concluded", "Newest", "add_concluded", "newest", "sighting_rows"]
@@ -134,15 +134,16 @@ def add_concluded(connection: Connection, items: Sequence[Concluded], answered_a
     )
     each = list(zip(items, numbers, decisions, strict=True))
     answers = [item.answer(decision) for item, _, decision in each]
-    add = _Adding(connection)
-    add(tables.requests, [(n, i.received_at, "POST", i.path, i.body) for i, n, _ in each])
-    add(tables.request_origins, [(n, i.name, i.api_key) for i, n, _ in each])
-    add(
+    add_rows(connection, tables.requests, [(n, i.received_at, "POST", i.path, i.body) for i, n, _ in each])
+    add_rows(connection, tables.request_origins, [(n, i.name, i.api_key) for i, n, _ in each])
+    add_rows(
+        connection,
         tables.decisions,
         [(d, n, "approval", i.dossier_hash, i.decided_at, i.inputs, i.outcome) for i, n, d in each],
     )
-    add(tables.decision_records, [(d, i.record) for i, _, d in each])
-    add(
+    add_rows(connection, tables.decision_records, [(d, i.record) for i, _, d in each])
+    add_rows(
+        connection,
         tables.signing_claims,
         [
             (number, i.filing, i.sequence, 0, i.digest, i.dead_after, i.claim, i.claimed_at)
@@ -150,14 +151,16 @@ def add_concluded(connection: Connection, items: Sequence[Concluded], answered_a
         ],
     )
     signed = [(i, d) for i, _, d in each if i.signed]
-    add(
+    add_rows(
+        connection,
         tables.signatures,
         [
             (number, d, i.filing, i.sequence, i.digest, i.signature, answered_at)
             for number, (i, d) in zip(signature_ids, signed, strict=True)
         ],
     )
-    add(
+    add_rows(
+        connection,
         tables.answers,
         [(n, answered_at, 200, answer) for (_, n, _), answer in zip(each, answers, strict=True)],
     )
@@ -184,23 +187,3 @@ def _numbers(connection: Connection, *wanted: tuple[Table, int]) -> list[list[in
     for place, number in sorted(connection.exec_driver_sql(" UNION ALL ".join(queries)).tuples()):
         found[place].append(int(number))
     return found
-
-
-class _Adding:
-    """Inserts rows that give a value to every column, in the table's order."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._mark = "?" if connection.dialect.name == "sqlite" else "%s"
-
-    def __call__(self, table: Table, rows: list[tuple[Any, ...]]) -> None:
-        if not rows:
-            return
-        self._connection.exec_driver_sql(_insert(table, self._mark), rows)
-
-
-@lru_cache(maxsize=32)
-def _insert(table: Table, mark: str) -> str:
-    columns = ", ".join(f'"{column.name}"' for column in table.columns)
-    marks = ", ".join(mark for _ in table.columns)
-    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})'  # noqa: S608 - names of ours

@@ -87,6 +87,13 @@ class Database:
         with self._engine.begin() as connection:
             return work(connection)
 
+    def checkpoint(self) -> None:
+        """Have SQLite put what was committed into the database's file now, while others write; else a commit does it,
+        now and then, on the time of its caller. PostgreSQL does so by itself."""
+        if self._engine.dialect.name == "sqlite":
+            with self._engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+
     def close(self) -> None:
         """Give back all connections."""
         self._engine.dispose()

@@ -100,10 +100,10 @@ def _sqlite_settings(connection: Any, _record: Any) -> None:
     # WAL lets readers go on while one writes; FULL makes a commit survive power loss.
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
-    # 4 MB of pages at hand for each connection, and 16 MB of log before it is put into the database: by default a node
-    # under load reads the same pages of its indices again and again.
+    # 4 MB of pages at hand for each connection: by default a node under load reads the same pages of its indices again
+    # and again. And up to 48 MB of log before a commit puts it into the database; under load somebody else does.
     cursor.execute("PRAGMA cache_size=-4000")
-    cursor.execute("PRAGMA wal_autocheckpoint=4000")
+    cursor.execute("PRAGMA wal_autocheckpoint=12000")
     cursor.execute("PRAGMA foreign_keys=ON")
     # Without it, INSERT OR REPLACE would remove rows past the triggers that forbid it.
     cursor.execute("PRAGMA recursive_triggers=ON")

@@ -20,6 +20,7 @@ from oracle.evidence.log_leaf import LogLeaf, signature_leaf
 from oracle.evidence.log_tiles import TILE_WIDTH, Tile, TileTree, entry_bundle, tile_root
 from oracle.evidence.log_tree import hash_leaf
 from oracle.store import tables
+from oracle.store.added_rows import add_rows
 
 __all__ = ["FoundLeaf", "LogStore", "StoredBinding", "append_leaf", "leaves_of_event"]
 
@@ -57,18 +58,9 @@ def append_leaf(connection: Connection, *leaves: LogLeaf) -> None:
     rows = []
     for index, leaf in enumerate(leaves, start=first):
         data = leaf.as_bytes()
-        rows.append(
-            {
-                "index": index,
-                "leaf": data,
-                "hash": hash_leaf(data),
-                "kind": leaf.kind,
-                "ident": leaf.id,
-                "sha256": leaf.sha256,
-            }
-        )
+        rows.append((index, data, hash_leaf(data), leaf.kind, leaf.id, leaf.sha256))
     try:
-        connection.execute(tables.log_leaves.insert(), rows)
+        add_rows(connection, tables.log_leaves, rows)
         _keep_roots(connection, first, first + len(leaves))
     except IntegrityError:
         # Callers take an IntegrityError for a row that is there already; this is another thing.

@@ -15,7 +15,7 @@ from oracle.domain.filing import AdverseKind, Party
 from oracle.rules.bars import declared
 from oracle.rules.case import OfDay, OfDossier, daily, provider_party
 from oracle.rules.listed import decided, on_a_list, unread_list
-from oracle.rules.verdict import Basis, DossierRule, Outcome, Rule, Verdict, failed, passed, unclear
+from oracle.rules.verdict import Basis, DayRule, DossierRule, Outcome, Rule, Verdict, failed, passed, unclear
 
 __all__ = ["RULES", "list_in_force"]
 
@@ -117,7 +117,7 @@ def _rule(code: NegativeListItem) -> Rule:
 
     name, cite = f"BAR-6.{code.value}", f"AMAC 2024-03-29 {code.value}"
     if code is NegativeListItem.NL_2:
-        return Rule(name, cite, Basis.AMAC, item_2)
+        return DayRule(name, cite, Basis.AMAC, item_2)
     return DossierRule(name, cite, Basis.AMAC, check)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from web3 import Web3
@@ -72,8 +74,12 @@ def ready(node: Node, dossier: Dossier) -> None:
     assert not node.view.lacks(dossier, filing)
 
 
+def number_of(dossier: Dossier) -> str:
+    return fold_number(str(dossier.filing.filing_number))
+
+
 def filing_of(dossier: Dossier) -> str:
-    return "0x" + filing_id(fold_number(str(dossier.filing.filing_number))).hex()
+    return "0x" + filing_id(number_of(dossier)).hex()
 
 
 def ask(node: ServedNode, approval: FilingApproval) -> NodeReply:
@@ -137,6 +143,26 @@ def test_desk__a_withdrawal_another_replica_saw__refused(caching: World, node: S
     reply = ask(node, approval)
     assert reply.status == 409
     assert reply.content["failed"]
+
+
+@pytest.mark.usefixtures("only_short")
+def test_desk__caller_hangs_up_at_once__decided_signed_and_stored_all_the_same(
+    caching: World, node: ServedNode
+) -> None:
+    _, approval = proposal(caching, node)
+    body = json.dumps({"approval": approval.model_dump(mode="json", by_alias=True)}).encode()
+    address = urlsplit(node.url)
+    head = f"POST /v1/approvals HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: application/json\r\n"
+    head += f"Authorization: Bearer {node.key}\r\n"
+    with socket.create_connection((address.hostname, address.port)) as caller:
+        caller.sendall(head.encode() + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    digest = "0x" + node.node.digest_of(approval).hex()
+    end = time.monotonic() + 30
+    while (kept := node.node.database.signature(digest)) is None and time.monotonic() < end:
+        time.sleep(0.01)
+    assert kept is not None
+    reply = ask(node, approval)
+    assert (reply.status, reply.content["signature"]) == (200, kept.signature)
 
 
 def test_desk__two_windows_for_one_sequence_at_once__one_is_signed(caching: World, node: ServedNode) -> None:
@@ -227,6 +253,9 @@ def test_view__approved_and_minted_on_chain__what_the_events_name_is_read_again(
     other = caching.dossier({"filing.filingNumber": "国合函〔2026〕4999号"})
     for item in (dossier, other):
         view.load(item, filing_of(item))
+    before = view.known(dossier, filing_of(dossier))
+    assert before is not None
+    assert before.state.sequence == 0
     replies = []
     for served in caching.nodes[:2]:
         served.client().post("/v1/dossiers", dossier.canonical())
@@ -243,6 +272,14 @@ def test_view__approved_and_minted_on_chain__what_the_events_name_is_read_again(
     known = view.known(dossier, filing_of(dossier))
     assert known is not None
     assert known.state.sequence == 1
+    # Another dossier of the same filing has its own plan.
+    plan = dossier.issue_plan.tranches[0]
+    half = caching.dossier({"filing.filingNumber": number_of(dossier), "issuePlan.tranches[0].maxUnits": 1})
+    own = view.known(half, filing_of(half))
+    assert own is not None
+    assert own.tranches[0].cap == half.issue_plan.base_units(1) != known.tranches[0].cap
+    assert known.tranches[0].cap == dossier.issue_plan.base_units(plan.max_units)
+    assert view.known(dossier, filing_of(dossier)) == known
     # A reorganisation: everything is read again.
     caching.w3.provider.make_request("evm_revert", [snapshot])  # type: ignore[arg-type]
     clock[0] += 0.6

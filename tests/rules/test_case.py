@@ -1,18 +1,26 @@
-"""What is made once of a dossier, a policy and a day never outlives any of the three."""
+"""What is made once of a dossier, a policy and a day, or of all facts of a day, never outlives any of them."""
 
 from __future__ import annotations
 
 import random
+from dataclasses import fields, replace
+from datetime import date
+from typing import Any
 
 import pytest
 
+from oracle.domain.approval import FilingUpdate, OnChainStatus
 from oracle.domain.dossier import Dossier
-from oracle.rules.case import OfDossier, daily
-from oracle.rules.decision import latest_end, planned_tranches
-from oracle.rules.decision_record import prepare
+from oracle.domain.filing import Observation, ObservationKind
+from oracle.domain.lifecycle import LifeCycle
+from oracle.domain.reporting import RecordedReport
+from oracle.rules.case import Case, OfDay, OfDossier, daily, steady
+from oracle.rules.decision import FilingOnChain, decide_update, latest_end, planned_tranches
+from oracle.rules.decision_record import Circumstances, document_bytes, prepare
 from oracle.rules.policy import Policy
-from oracle.rules.table import evaluate
-from tests.samples.dossier import NOW, sample_case, sample_parsed
+from oracle.rules.table import RULES, evaluate
+from oracle.rules.verdict import DayRule, DossierRule
+from tests.samples.dossier import NOW, sample_case, sample_observation, sample_parsed
 
 DAY = 86_400
 #: Dossiers whose answers turn with the moment, the day or the policy.
@@ -76,3 +84,78 @@ def test_daily__same_dossier_policy_and_day__made_once() -> None:
     assert daily(sample_case(dossier=one, now=NOW + DAY), make) == 3
     assert daily(sample_case(dossier=other), make) == 4
     assert [years for _, years in made] == [3, 2, 3, 3]
+
+
+#: One change of each field of a case that `steady` may not overlook.
+FACTS: dict[str, Any] = {
+    "policy": Policy(lookback_years=2),
+    "observations": (),
+    "earlier": (sample_observation(),),
+    "tranches": None,
+    "revisions": (sample_parsed({"preparedBy": "somebody else"}),),
+    "signers": ("合规部李某",),
+    "approved": ("0x" + "11" * 32,),
+    "recorded": (RecordedReport("MAJOR_RISK", date(2026, 10, 1), open=True),),
+    "state": LifeCycle.SUSPENDED,
+}
+
+
+def test_steady__same_facts_and_day__made_once__each_other_fact_or_day__again() -> None:
+    made: list[int] = []
+
+    def make(case: OfDay) -> int:
+        made.append(1)
+        return len(made)
+
+    case = sample_case()
+    assert set(FACTS) == {field.name for field in fields(Case)} - {"dossier", "now"}
+    for count, (name, value) in enumerate(FACTS.items()):
+        for _ in range(2):
+            assert steady(replace(case, now=NOW + count), make) == 2 * count + 1
+        assert steady(replace(case, **{name: value}), make) == 2 * count + 2
+    assert steady(replace(case, now=NOW + DAY), make) == 2 * len(FACTS) + 1
+    assert steady(replace(case, dossier=case.dossier.model_copy()), make) == 2 * len(FACTS) + 2
+
+
+def test_evaluate__any_facts_in_any_order__as_a_dossier_never_judged() -> None:
+    case = sample_case({"signatures[3].at": "2026-10-12T12:00:00+08:00"})
+    late = sample_observation(now=NOW - 20 * DAY)
+    gone = sample_observation().model_copy(update={"kind": ObservationKind.WITHDRAWAL, "status": LifeCycle.WITHDRAWN})
+    seen: list[tuple[Observation, ...]] = [case.observations, (), (late,), (gone,), (*case.observations, late)]
+    changes: list[dict[str, Any]] = [{}, *({name: value} for name, value in FACTS.items())]
+    changes += [{"observations": item} for item in seen] + [{"earlier": item} for item in seen]
+    turns = [(change, moment) for change in changes for moment in (NOW - 8 * 3600, NOW, NOW + 3600, NOW + DAY)] * 2
+    random.Random(11).shuffle(turns)
+    answers = set()
+    for change, moment in turns:
+        known = replace(case, now=moment, **change)
+        fresh = replace(known, dossier=case.dossier.model_copy())
+        assert evaluate(known).canonical == evaluate(fresh).canonical
+        assert evaluate(known).not_passed == evaluate(fresh).not_passed
+        assert evaluate(known).findings == evaluate(fresh).findings
+        assert known.standing == fresh.standing
+        assert latest_end(known) == latest_end(fresh)
+        assert _document(known) == _document(fresh)
+        answers.add(evaluate(known).canonical)
+    assert len(answers) > len(changes)
+
+
+def _document(case: Case) -> bytes:
+    chain = FilingOnChain(OnChainStatus.APPROVED, NOW - DAY, NOW + DAY, 3, 90 * DAY)
+    zero, somebody = "0x" + "00" * 32, "0x5555555555555555555555555555555555555555"
+    words = {"filing": zero, "record_hash": zero, "reason": zero}
+    proposed = FilingUpdate(**words, status=OnChainStatus.REVOKED, valid_until=0, sequence=4)
+    about = Circumstances("update", somebody, 1, somebody, chain, proposed, zero, "filing-gate/test")
+    return document_bytes(case, about, decide_update(case, chain, proposed))
+
+
+def test_rules__all_but_two__look_at_the_day_and_not_at_the_second() -> None:
+    by_second = [rule.id for rule in RULES if not isinstance(rule, DayRule | DossierRule)]
+    assert by_second == ["FILE-2", "DOC-2"]
+    case = sample_case({"signatures[3].at": "2026-10-12T12:00:00+08:00"})
+    # Of one day in Shanghai.
+    day = [replace(case, dossier=case.dossier.model_copy(), now=NOW + turn) for turn in (0, 1, 3_600, 6 * 3_600)]
+    tables = [evaluate(item).findings for item in day]
+    assert len({item.today for item in day}) == 1
+    assert len({found for table in tables for found in table if found.rule in by_second}) > len(by_second)
+    assert len({tuple(found for found in table if found.rule not in by_second) for table in tables}) == 1

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,28 @@ def test_open__file_is_no_database__one_clear_error(tmp_path: Path) -> None:
     path.write_bytes(b"this is no database at all" * 100)
     with pytest.raises(InputError, match="can't be opened"):
         Database(f"sqlite:///{path}")
+
+
+def test_checkpoint__rows_committed__lie_in_the_file_itself(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'node.db'}")
+    number = database.add_request(WHEN, "GET", "/kept", b"")
+    alone = tmp_path / "alone.db"
+    find = "SELECT path FROM requests WHERE id = ?"
+    alone.write_bytes((tmp_path / "node.db").read_bytes())
+    with closing(sqlite3.connect(alone)) as copy, pytest.raises(sqlite3.OperationalError, match="no such table"):
+        copy.execute(find, (number,))
+    database.checkpoint()
+    alone.write_bytes((tmp_path / "node.db").read_bytes())
+    with closing(sqlite3.connect(alone)) as copy:
+        assert copy.execute(find, (number,)).fetchall() == [("/kept",)]
+    database.close()
+
+
+def test_checkpoint__another_writes__neither_waits(database: Database) -> None:
+    with database.engine.begin() as connection:
+        connection.execute(tables.meta.insert().values(key="half", value="way"))
+        database.checkpoint()
+    assert database.add_request(WHEN, "GET", "/after", b"") > 0
 
 
 def test_bind_to__another_operator__refused(database: Database) -> None:

@@ -14,7 +14,7 @@ from sha3 import keccak_256
 
 from oracle.errors import InputError
 
-__all__ = ["MAX_SAFE_INTEGER", "canonical_bytes", "canonical_hash", "keccak256", "parse_json"]
+__all__ = ["MAX_SAFE_INTEGER", "canonical_bytes", "canonical_hash", "exact", "keccak256", "parse_json"]
 
 #: Largest integer an I-JSON number carries exactly (RFC 7493 2.2); larger ones are written as decimal strings.
 MAX_SAFE_INTEGER = 2**53 - 1
@@ -28,6 +28,11 @@ def keccak256(data: bytes) -> bytes:
     """The 32-byte Keccak-256 digest that Ethereum uses (not NIST SHA3-256)."""
     digest: bytes = keccak_256(data).digest()
     return digest
+
+
+def exact(data: bytes) -> bytes:
+    """The same bytes in no more room than they need: what orjson gives takes up to 13 times as much for as long."""
+    return bytes(memoryview(data))
 
 
 def _prepared(value: Any, path: str) -> Any:
@@ -82,7 +87,7 @@ def canonical_bytes(value: Any) -> bytes:
     """
     if _plain(value):
         try:
-            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+            return exact(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
         except orjson.JSONEncodeError:
             pass  # a lone surrogate, or nested too deeply: told below
     try:

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
+from oracle.domain.canonical import exact
 from oracle.errors import FilingGateError, InputError, UnreachableError
 from oracle.node.duties import ForbiddenError, UnknownFilingError
 
@@ -43,7 +44,7 @@ class Result:
         """The content as it is stored and sent; a problem names the request."""
         content = {**self.content, "requestId": request_id} if self.media == PROBLEM else self.content
         try:
-            return orjson.dumps(content)
+            return exact(orjson.dumps(content))
         except orjson.JSONEncodeError:
             pass  # an integer beyond 64 bits, or a lone surrogate
         # A lone surrogate that a caller sent as an escape, and that an error names, has no UTF-8.

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from oracle.domain.canonical import exact
 from oracle.rules.case import Case, OfDay, OfDossier
 
 __all__ = [
@@ -100,7 +101,7 @@ class Finding:
     canonical: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "canonical", orjson.dumps(self._texts(), option=orjson.OPT_SORT_KEYS))
+        object.__setattr__(self, "canonical", exact(orjson.dumps(self._texts(), option=orjson.OPT_SORT_KEYS)))
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -49,8 +49,6 @@ _MOST_TOGETHER = 64
 _QUIET_SECONDS = 0.5
 #: Seconds in which another request comes, if callers send theirs at once.
 _MOMENT = 0.001
-#: The share of its time after which the view of the chain is brought up here; `Preparing` does it before.
-_HEAD_AGE = 0.9
 
 
 @dataclass(frozen=True)
@@ -204,7 +202,7 @@ class Desk:
     def _together(self, taken: Sequence[_Waiting]) -> dict[int, bytes]:
         """The answers by the identity of the request; empty bytes: take it again; none: the long way."""
         node = self._node
-        node.view.refresh(_HEAD_AGE)
+        node.view.refresh()
         items = [item for item in map(self._item, taken) if item is not None]
         decided: list[_Decided] = []
         again: list[_Waiting] = []

@@ -11,8 +11,8 @@ from oracle.domain.dossier import Dossier
 
 __all__ = ["KeptDossiers"]
 
-#: Canonical bytes of all that are kept. Parsed and lightened, a dossier takes about four times as much, with what was made
-#: of it for an approval eight times: 170 MB.
+#: Canonical bytes of all that are kept. Parsed and lightened, a dossier takes about four times as much, with what was
+#: made of it for an approval eight times: 170 MB.
 _MOST_BYTES = 21_000_000
 
 #: One set for all parts of dossiers in which the same fields were set: a set of its own for each takes 40 %.

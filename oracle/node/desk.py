@@ -132,13 +132,8 @@ class Desk:
         """When the node stops: file the records that are not filed yet."""
         self._clerk.finish(self._node.config.http.shutdown_seconds)
 
-    def follow(self) -> None:
-        """Have the dossiers that came last made ready, also those that came to another replica."""
-        if self.open:
-            self._preparing.follow()
-
     def prepare(self, dossier_hash: str) -> None:
-        """Have one dossier (0x-hex) made ready for the next time it is asked for."""
+        """Have one dossier (0x-hex) made ready for when it is asked for, and those that came to other replicas."""
         if self.open:
             self._preparing.add(dossier_hash)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -26,6 +26,8 @@ _PAUSE = 0.4
 _HEAD_AGE = 0.3
 #: Dossiers looked for at once, and waiting at most: beyond them a proposal takes the long way.
 _MOST = 2_000
+#: Numbers of requests looked at again, for those whose transaction ended after one with a higher number.
+_OVERLAP = 500
 
 
 class Preparing:
@@ -39,6 +41,8 @@ class Preparing:
         self._asked = threading.Event()
         self._thread: threading.Thread | None = None
         self._newest = 0
+        #: The names of dossiers that were found or added lately.
+        self._known: OrderedDict[str, None] = OrderedDict()
 
     def follow(self) -> None:
         """Look for dossiers that came since the last look."""
@@ -52,8 +56,14 @@ class Preparing:
 
     def add(self, dossier_hash: str) -> None:
         """Make one dossier (0x-hex) ready."""
-        self._waiting.append(dossier_hash)
+        self._add(dossier_hash)
         self.follow()
+
+    def _add(self, name: str) -> None:
+        self._known[name] = None
+        if len(self._known) > 2 * _MOST:
+            self._known.popitem(last=False)
+        self._waiting.append(name)
 
     def _work(self) -> None:
         pause = threading.Event()
@@ -75,10 +85,12 @@ class Preparing:
             pause.wait(_PAUSE)
 
     def _all(self) -> None:
-        rows = self._node.database.dossiers_after(self._newest, _MOST)
+        # Of two that were handed in at once, the one with the lower number may be there later.
+        rows = self._node.database.dossiers_after(max(0, self._newest - _OVERLAP), _MOST)
         for place, name in reversed(rows):
             self._newest = max(self._newest, place)
-            self._waiting.append(name)
+            if name not in self._known:
+                self._add(name)
         while self._waiting:
             self._one(self._waiting.popleft())
 

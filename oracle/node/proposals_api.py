@@ -74,8 +74,8 @@ def answered(node: Node, answer: Answer) -> Result:
 
 
 def proposals(node: Node, calls: StoredCalls, desk: Desk) -> APIRouter:
-    """The routes below /v1/dossiers, /v1/approvals and /v1/updates. An approval that comes here did not go the short
-    way; `desk` is told of what it might take the next time."""
+    """The routes below /v1/dossiers, /v1/approvals and /v1/updates. `desk` is told of each dossier that comes, and of
+    each approval that did not go its short way."""
     router = APIRouter(tags=["proposals"])
 
     @router.post(
@@ -90,7 +90,7 @@ def proposals(node: Node, calls: StoredCalls, desk: Desk) -> APIRouter:
 
         def work(request_id: int) -> Result:
             result = handed_in(node, request_id, body)
-            desk.follow()
+            desk.prepare(result.content["dossierHash"])
             return result
 
         return await calls.run(request, body, work)

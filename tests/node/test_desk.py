@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy import text
 from web3 import Web3
 
 from oracle.audit.replay import parse_decision, replay
@@ -25,6 +26,8 @@ from oracle.errors import UnreachableError
 from oracle.evidence.store import EvidenceStore, sha256_hex
 from oracle.node.chain_view import ChainView
 from oracle.node.clerk import Clerk
+from oracle.node.kept_rows import KeptRows
+from oracle.node.preparing import Preparing
 from oracle.node.service import Node
 from oracle.proof.database_proof import prove_database
 from oracle.rules.case import query_for
@@ -285,6 +288,29 @@ def test_view__approved_and_minted_on_chain__what_the_events_name_is_read_again(
     clock[0] += 0.6
     view.refresh()
     assert view.lacks(other, filing_of(other))
+
+
+def test_preparing__dossier_there_later_than_one_with_a_higher_number__made_ready_too(
+    caching: World, node: ServedNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = node.node.database
+    preparing = Preparing(node.node, KeptRows(database))
+    early, late = (database.add_request("2026-11-30T00:00:00.000+00:00", "POST", "/v1/dossiers", b"") for _ in range(2))
+    first, second = (caching.dossier({"filing.filingNumber": f"国合函〔2026〕{next(NUMBERS)}号"}) for _ in range(2))
+    node.node.view.refresh()
+    # As on PostgreSQL, by the request's number.
+    query = text("SELECT request_id, hash FROM dossiers WHERE request_id > :place ORDER BY request_id DESC LIMIT :most")
+
+    def dossiers_after(place: int, limit: int) -> list[tuple[int, str]]:
+        with database.engine.connect() as connection:
+            return [(int(row[0]), str(row[1])) for row in connection.execute(query, {"place": place, "most": limit})]
+
+    monkeypatch.setattr(database, "dossiers_after", dossiers_after)
+    for request, dossier in ((late, second), (early, first)):
+        database.add_dossier(request, dossier)
+        assert node.node.view.lacks(dossier, filing_of(dossier))
+        preparing._all()
+        assert not node.node.view.lacks(dossier, filing_of(dossier))
 
 
 # The evidence store ---------------------------------------------------------------------------------------------------

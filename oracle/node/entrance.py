@@ -10,7 +10,7 @@ import ipaddress
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
@@ -50,13 +50,18 @@ def sane_token(text: str | None) -> bool:
     return text is not None and _TOKEN.fullmatch(text) is not None and not text.startswith(KEY_MARK)
 
 
+def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Headers as ASGI has them."""
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
 class Doorway:
     """Gives each request its id and each answer its headers, and answers HEAD as GET without the body."""
 
     def __init__(self, app: ASGIApp, config: HttpConfig) -> None:
         self._app = app
         always = {**_ALWAYS, **({"Strict-Transport-Security": _HSTS} if config.behind_tls else {})}
-        self._headers = [(name.lower().encode(), value.encode()) for name, value in always.items()]
+        self._headers = _raw(always)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -115,8 +120,7 @@ class Gate:
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start" and allowance is not None:
-                told = [(name.lower().encode(), value.encode()) for name, value in allowance.headers().items()]
-                message = {**message, "headers": [*message.get("headers", ()), *told]}
+                message = {**message, "headers": [*message.get("headers", ()), *_raw(allowance.headers())]}
             await send(message)
 
         if refusal is None:

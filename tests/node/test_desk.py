@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -149,16 +150,28 @@ def test_desk__a_withdrawal_another_replica_saw__refused(caching: World, node: S
 
 
 @pytest.mark.usefixtures("only_short")
-def test_desk__caller_hangs_up_at_once__decided_signed_and_stored_all_the_same(
-    caching: World, node: ServedNode
+def test_desk__caller_hangs_up_while_it_decides__signed_and_stored_all_the_same(
+    caching: World, node: ServedNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, approval = proposal(caching, node)
     body = json.dumps({"approval": approval.model_dump(mode="json", by_alias=True)}).encode()
     address = urlsplit(node.url)
     head = f"POST /v1/approvals HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: application/json\r\n"
     head += f"Authorization: Bearer {node.key}\r\n"
+    deciding, gone = threading.Event(), threading.Event()
+    check = node.node.check_clock
+
+    def held(*what: Any) -> None:
+        deciding.set()
+        assert gone.wait(30)
+        check(*what)
+
+    monkeypatch.setattr(node.node, "check_clock", held)
     with socket.create_connection((address.hostname, address.port)) as caller:
         caller.sendall(head.encode() + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        # Who hangs up before the server has read him was not heard: nothing of his is to be found then.
+        assert deciding.wait(30)
+    gone.set()
     digest = "0x" + node.node.digest_of(approval).hex()
     end = time.monotonic() + 30
     while (kept := node.node.database.signature(digest)) is None and time.monotonic() < end:

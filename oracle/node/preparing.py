@@ -22,6 +22,8 @@ LOG = logging.getLogger("filing_gate.node")
 
 #: Seconds between two looks for dossiers that came to another replica, while anybody asks.
 _PAUSE = 0.4
+#: Seconds more before the next try after a fault, while dossiers wait.
+_AFTER_FAULT = 2.0
 #: The share of its time after which the view of the chain is brought up here, before the desk would have to.
 _HEAD_AGE = 0.3
 #: Dossiers looked for at once, and waiting at most: beyond them a proposal takes the long way.
@@ -82,6 +84,10 @@ class Preparing:
             except (FilingGateError, SQLAlchemyError) as error:
                 # Proposals take the long way then, which tells its caller what is wrong.
                 LOG.debug("not prepared", extra={"why": type(error).__name__})
+                if self._waiting:
+                    # The others are not forgotten for one fault, nor is a silent chain asked all the time.
+                    self._asked.set()
+                    pause.wait(_AFTER_FAULT)
             pause.wait(_PAUSE)
 
     def _all(self) -> None:

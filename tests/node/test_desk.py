@@ -326,6 +326,33 @@ def test_preparing__dossier_there_later_than_one_with_a_higher_number__made_read
         assert not node.node.view.lacks(dossier, filing_of(dossier))
 
 
+def test_preparing__chain_silent_for_one_dossier__the_others_are_made_ready_unasked(
+    caching: World, node: ServedNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = node.node.database
+    alone = Node(node.node.config, database, [], node.node._signer, node.node.evidence)
+    dossiers = [caching.dossier({"filing.filingNumber": f"国合函〔2026〕{next(NUMBERS)}号"}) for _ in range(4)]
+    for dossier in dossiers:
+        request = database.add_request("2026-11-30T00:00:00.000+00:00", "POST", "/v1/dossiers", b"")
+        database.add_dossier(request, dossier)
+    filings, failed = {filing_of(item) for item in dossiers}, set[str]()
+    load = alone.view.load
+
+    def once(dossier: Dossier, filing: str) -> None:
+        if filing in filings and not failed:
+            failed.add(filing)
+            raise UnreachableError("the chain is silent", where="test", remedy="-")
+        load(dossier, filing)
+
+    monkeypatch.setattr(alone.view, "load", once)
+    Preparing(alone, KeptRows(database)).follow()
+    end = time.monotonic() + 60
+    while len(lacking := {filing_of(item) for item in dossiers if alone.view.lacks(item, filing_of(item))}) > 1:
+        assert time.monotonic() < end, lacking
+        time.sleep(0.05)
+    assert lacking == failed
+
+
 # The evidence store ---------------------------------------------------------------------------------------------------
 
 

@@ -294,7 +294,6 @@ class Desk:
     def _done(self, approved: _Decided, moment: int, record: bytes, signature: str) -> _Done:
         node, item, rows, case, decision = self._node, approved.item, approved.rows, approved.case, approved.decision
         given, proposed = item.waiting.given, approved.proposed
-        inputs = node.inputs_of(case, item.known.state, proposed, item.digest)
         signed = OperatorSignature(operator=node.address, signature=signature)
 
         def answer(decision_id: int) -> bytes:
@@ -312,8 +311,6 @@ class Desk:
             api_key=given.api_key,
             dossier_hash=proposed.dossier_hash,
             decided_at=moment,
-            inputs=inputs,
-            outcome=decision.canonical.decode(),
             record=record,
             filing=proposed.filing,
             sequence=proposed.sequence,

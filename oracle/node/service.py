@@ -383,15 +383,12 @@ class Node:
         decision: Decision,
         digest: bytes,
     ) -> Answer:
-        inputs = self.inputs_of(case, state, proposed, digest)
         dossier_hash = "0x" + case.dossier.dossier_hash().hex()
         record = self.signed(self.document(kind, case, state, proposed, decision, digest))
         for dossier in (case.dossier, *case.revisions):
             self.evidence.put(dossier.canonical())
         self.evidence.put(record)
-        decision_id = self.database.add_decision(
-            request_id, kind, dossier_hash, case.now, inputs, decision.canonical.decode(), record
-        )
+        decision_id = self.database.add_decision(request_id, kind, dossier_hash, case.now, decision.approved, record)
         self.tell_decided(kind, case, proposed, decision, decision_id)
         if not decision.approved:
             return Answer(decision, "0x" + digest.hex(), None, decision_id)
@@ -405,31 +402,6 @@ class Node:
         signature = self._signature(decision_id, proposed, digest)
         self.metrics.signed(kind)
         return Answer(decision, "0x" + digest.hex(), signature, decision_id)
-
-    def inputs_of(
-        self, case: Case, state: FilingOnChain, proposed: FilingApproval | FilingUpdate, digest: bytes
-    ) -> str:
-        """JSON of what a decision is made from, as the table of decisions keeps it beside the signed record."""
-        inputs = {
-            "now": case.now,
-            "proposed": orjson.Fragment(proposed.canonical_form),
-            "observations": [orjson.Fragment(item.canonical_form) for item in case.observations],
-            "earlier": [orjson.Fragment(item.canonical_form) for item in case.earlier],
-            "tranches": [vars(item) for item in case.tranches or ()],
-            "revisions": ["0x" + item.dossier_hash().hex() for item in case.revisions],
-            "signers": list(case.signers),
-            "approved": list(case.approved),
-            "state": case.state,
-            "chain": {
-                **vars(state),
-                "status": int(state.status),
-                "chainId": self.config.chain.id,
-                "registry": self.config.chain.registry,
-            },
-            "rulesetHash": self.ruleset(),
-            "digest": "0x" + digest.hex(),
-        }
-        return orjson.dumps(inputs).decode()
 
     def check_clock(self, block: int, state: FilingOnChain, valid_until: int) -> None:
         """UnreachableError if the chain's own clock speaks against a window that this machine's clock allows.

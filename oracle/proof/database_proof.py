@@ -362,20 +362,27 @@ class _Proof:
         return self._identity.get(name, "nobody")[:60]
 
     def _decision(self, subject: str, row: Mapping[str, Any]) -> None:
-        inputs, outcome = json_of(row, "inputs"), json_of(row, "outcome")
-        digest = inputs.get("digest")
-        self._digests[int(row["id"])] = str(digest)
-        proposed = _proposed(row, inputs)
-        if digest != "0x" + self._digest(proposed).hex():
-            self.add("DECISION", subject, "inputs.digest is not that of inputs.proposed at this chain and registry")
+        signed = self._signed_decision(row)
+        if signed is None and (row["old_inputs"] is None or self._recorded_before(int(row["id"]))):
+            self.add("RECORD", subject, "has no record, and is not from before there were any")
+            return
+        said = _Said.of(row, signed)
+        self._digests[int(row["id"])] = said.digest
+        if said.digest != "0x" + self._digest(said.proposed).hex():
+            self.add("DECISION", subject, "the digest is not that of what was proposed at this chain and registry")
+        if row["approved"] not in (0, 1) or bool(row["approved"]) is not said.approved:
+            self.add("DECISION", subject, "approved is not what was decided")
+        if signed is not None:
+            self._against_record(subject, row, signed)
+        self._against_request(row, said.proposed)
+
+    def _signed_decision(self, row: Mapping[str, Any]) -> SignedDecision | None:
         data = self._records.get(f"decision_records {row['id']}")
-        if data is None:
-            # Nodes of before kept no records; since the first, every decision has one.
-            if any(int(name.split()[1]) < int(row["id"]) for name in self._records):
-                self.add("RECORD", subject, "has no record, and an earlier decision has")
-        else:
-            self._against_record(subject, row, inputs, outcome, parse_decision(data, what="record"))
-        self._against_request(row, proposed)
+        return None if data is None else parse_decision(data, what="record")
+
+    def _recorded_before(self, decision: int) -> bool:
+        """Nodes of before kept no records; since the first, every decision has one."""
+        return any(int(name.split()[1]) < decision for name in self._records)
 
     def _domain(self) -> Domain:
         chain, registry = self._identity.get("chain", ""), self._identity.get("registry", "")
@@ -389,42 +396,19 @@ class _Proof:
             return approval_digest(domain, proposed)
         return update_digest(domain, proposed)
 
-    def _against_record(
-        self,
-        subject: str,
-        row: Mapping[str, Any],
-        inputs: Mapping[str, Any],
-        outcome: Mapping[str, Any],
-        signed: SignedDecision,
-    ) -> None:
+    def _against_record(self, subject: str, row: Mapping[str, Any], signed: SignedDecision) -> None:
         document = signed.document
-        case = document.get("case")
-        if not isinstance(case, dict):
-            raise Unfit("the record has no case")
-        tranches = [
-            {key: value for key, value in item.items() if value is not None} for item in inputs.get("tranches") or []
-        ]
-        pairs: dict[str, tuple[Any, Any]] = {
+        pairs = {
             "kind": (row["kind"], document.get("kind")),
             "dossier_hash": (row["dossier_hash"], document.get("dossierHash")),
             "decided_at": (row["decided_at"], document.get("decidedAt")),
-            "outcome": (outcome, document.get("outcome")),
-            "inputs.now": (inputs.get("now"), document.get("decidedAt")),
-            "inputs.proposed": (inputs.get("proposed"), document.get("proposed")),
-            "inputs.digest": (inputs.get("digest"), document.get("digest")),
-            "inputs.tranches": (tranches, case.get("tranches") or []),
-            "inputs.state": (inputs.get("state"), case.get("state")),
-            **{
-                f"inputs.{name}": (inputs.get(name) or [], case.get(name) or [])
-                for name in ("observations", "earlier", "revisions", "signers", "approved")
-            },
         }
-        ruleset = document.get("ruleset")
-        if isinstance(ruleset, dict):
-            pairs["inputs.rulesetHash"] = (inputs.get("rulesetHash"), ruleset.get("hash"))
         for name, (kept, recorded) in pairs.items():
             if not _same(kept, recorded):
                 self.add("DECISION", subject, f"{name} is not what the signed record says")
+        for name in ("old_inputs", "old_outcome"):
+            if row[name] is not None:
+                self.add("DECISION", subject, f"{name} says a second time what the signed record says")
 
     def _against_request(self, row: Mapping[str, Any], proposed: FilingApproval | FilingUpdate) -> None:
         request = self.rows.one("requests", row["request_id"])
@@ -446,14 +430,17 @@ class _Proof:
         decision = self.rows.one("decisions", row["decision_id"])
         if decision is None:
             return  # told as REFERENCE
-        inputs = json_of(decision, "inputs")
-        proposed = _proposed(decision, inputs)
-        expected = self._digest(proposed)
+        signed = self._signed_decision(decision)
+        if signed is None and decision["old_inputs"] is None:
+            self.add("SIGNATURE", subject, "nothing says what the decision was about")
+            return
+        said = _Said.of(decision, signed)
+        proposed, expected = said.proposed, self._digest(said.proposed)
         if digest != "0x" + expected.hex():
             self.add("SIGNATURE", subject, "its digest is not that of what the decision was about")
         if (proposed.filing, proposed.sequence) != (row["filing"], row["sequence"]):
             self.add("SIGNATURE", subject, "filing or sequence is not what the decision was about")
-        if json_of(decision, "outcome").get("approved") is not True:
+        if not said.approved:
             self.add("SIGNATURE", subject, "the decision was no")
         fault = signer_fault(expected, signature, self._identity.get("operator"))
         if fault is not None:
@@ -633,13 +620,32 @@ class _Proof:
         return found
 
 
-def _proposed(row: Mapping[str, Any], inputs: Mapping[str, Any]) -> FilingApproval | FilingUpdate:
-    data = canonical_bytes(inputs.get("proposed"))
-    if row["kind"] == "approval":
-        return FilingApproval.model_validate_json(data)
-    if row["kind"] == "update":
-        return FilingUpdate.model_validate_json(data)
-    raise Unfit(f"the kind {str(row['kind'])[:20]} is none")
+@dataclass(frozen=True)
+class _Said:
+    """What a decision was about, the digest (0x-hex) of that, and whether it was yes."""
+
+    proposed: FilingApproval | FilingUpdate
+    digest: str
+    approved: bool
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any], signed: SignedDecision | None) -> _Said:
+        """By the signed record; by the row's own copy where there is none."""
+        if signed is not None:
+            inputs: Mapping[str, Any] = signed.document
+            outcome = inputs.get("outcome")
+        else:
+            inputs, outcome = json_of(row, "old_inputs"), json_of(row, "old_outcome")
+        data = canonical_bytes(inputs.get("proposed"))
+        proposed: FilingApproval | FilingUpdate
+        if row["kind"] == "approval":
+            proposed = FilingApproval.model_validate_json(data)
+        elif row["kind"] == "update":
+            proposed = FilingUpdate.model_validate_json(data)
+        else:
+            raise Unfit(f"the kind {str(row['kind'])[:20]} is none")
+        approved = isinstance(outcome, dict) and outcome.get("approved") is True
+        return cls(proposed, str(inputs.get("digest")), approved)
 
 
 def _statement_hash(signed: SignedStatement) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, text
 
-__all__ = ["forbid_changes"]
+__all__ = ["forbid_changes", "permit_changes"]
 
 _FUNCTION = "filing_gate_append_only"
 
@@ -37,3 +37,13 @@ def forbid_changes(connection: Connection, *names: str) -> None:
                 f"CREATE TRIGGER {name}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {name} "
                 f"FOR EACH STATEMENT EXECUTE FUNCTION {_FUNCTION}()"
             )
+
+
+def permit_changes(connection: Connection, *names: str) -> None:
+    """Take back what `forbid_changes` did; for a migration that changes rows and then forbids it again."""
+    for name in names:
+        if connection.dialect.name == "sqlite":
+            for action in ("update", "delete"):
+                connection.exec_driver_sql(f"DROP TRIGGER {name}_no_{action}")
+        else:
+            connection.exec_driver_sql(f"DROP TRIGGER {name}_append_only ON {name}")

@@ -62,8 +62,6 @@ class Concluded:
     api_key: str | None
     dossier_hash: str
     decided_at: int
-    inputs: str
-    outcome: str
     record: bytes
     filing: str
     sequence: int
@@ -139,7 +137,7 @@ def add_concluded(connection: Connection, items: Sequence[Concluded], answered_a
     add_rows(
         connection,
         tables.decisions,
-        [(d, n, "approval", i.dossier_hash, i.decided_at, i.inputs, i.outcome) for i, n, d in each],
+        [(d, n, "approval", i.dossier_hash, i.decided_at, True, None, None) for i, n, d in each],
     )
     add_rows(connection, tables.decision_records, [(d, i.record) for i, _, d in each])
     add_rows(

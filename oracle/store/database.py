@@ -333,30 +333,25 @@ class Database:
         kind: str,
         dossier_hash: str,
         decided_at: int,
-        inputs: str,
-        outcome: str,
-        record: bytes | None = None,
+        approved: bool,
+        record: bytes,
     ) -> int:
         """Keep a decision with all it was made from, before anything is signed; returns its number.
 
-        `inputs` and `outcome` are JSON.
-
-        `record` is the signed decision record (`oracle.rules.decision_record`).
+        `record` is the signed decision record (`oracle.rules.decision_record`), which says all of it.
         """
         row = {
             "request_id": request_id,
             "kind": kind,
             "dossier_hash": dossier_hash,
             "decided_at": decided_at,
-            "inputs": inputs,
-            "outcome": outcome,
+            "approved": approved,
         }
 
         def both(connection: Connection) -> int:
             number = _inserted(connection, tables.decisions.insert().values(row))
-            if record is not None:
-                connection.execute(tables.decision_records.insert().values(decision_id=number, record=record))
-                append_leaf(connection, decision_leaf(number, record))
+            connection.execute(tables.decision_records.insert().values(decision_id=number, record=record))
+            append_leaf(connection, decision_leaf(number, record))
             return number
 
         return self.write(both)

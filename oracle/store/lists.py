@@ -68,21 +68,22 @@ class Lists:
             query = query.where(table.c.id < before)
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
-        return [
-            ListedDecision(
-                row.id, row.kind, row.dossier_hash, row.decided_at, json.loads(row.outcome)["approved"] is True
-            )
-            for row in rows
-        ]
+        return [ListedDecision(row.id, row.kind, row.dossier_hash, row.decided_at, row.approved) for row in rows]
 
     def decision(self, number: int) -> DecidedCase | None:
         """One decision with its outcome; None if there is none of this number."""
-        table = tables.decisions
+        table, records = tables.decisions, tables.decision_records
+        query = (
+            select(table, records.c.record)
+            .outerjoin(records, records.c.decision_id == table.c.id)
+            .where(table.c.id == number)
+        )
         with self._engine.connect() as connection:
-            row = connection.execute(select(table).where(table.c.id == number)).one_or_none()
+            row = connection.execute(query).one_or_none()
         if row is None:
             return None
-        return DecidedCase(row.id, row.kind, row.decided_at, json.loads(row.outcome))
+        outcome = json.loads(row.old_outcome) if row.record is None else json.loads(row.record)["decision"]["outcome"]
+        return DecidedCase(row.id, row.kind, row.decided_at, outcome)
 
     def signed_at(self, number: int) -> str | None:
         """When this node signed for a decision (RFC 3339); None if it did not."""

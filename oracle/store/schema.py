@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 #: The newest migration. Raised with every new file in `migrations/versions`.
-HEAD = "0006"
+HEAD = "0007"
 #: What a database without migrations, of the version before them, has.
 FIRST = "0001"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -133,8 +135,10 @@ decisions = Table(
     Column("kind", String(16), nullable=False),
     Column("dossier_hash", String(66), nullable=False),
     Column("decided_at", Long, nullable=False),
-    Column("inputs", Text, nullable=False),
-    Column("outcome", Text, nullable=False),
+    Column("approved", Boolean, nullable=False, server_default=false()),
+    # JSON, of decisions from before there were records only: the record says it.
+    Column("old_inputs", Text),
+    Column("old_outcome", Text),
 )
 
 decision_records = Table(

@@ -75,7 +75,7 @@ class LoggingNode:
             request = self.database.add_request(WHEN, "POST", "/v1/approvals", b"{}")
             self.database.add_sighting(FilingQuery(number=NUMBER, entity_name=ENTITY_NAME), [sample_observation()])
             record = b'{"decision":{"number":%d}}' % request
-            decision = self.database.add_decision(request, "approval", "0x00", 1, "{}", "{}", record)
+            decision = self.database.add_decision(request, "approval", "0x00", 1, False, record)
             signature = "0x" + f"{request:0130x}"
             self.database.add_signature(decision, "0xf", 1, digest_of(request), signature, WHEN)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -281,11 +280,9 @@ def test_client_address__forwarded__is_believed_from_trusted_proxies_only(
 def test_pages__of_decisions_and_filings__hold_every_row_once(node: ServedNode) -> None:
     database = node.node.database
     for index in range(5):
-        outcome = {"approved": index % 2 == 0}
         request = database.add_request("t", "POST", "/v1/approvals", b"{}")
-        database.add_decision(
-            request, "approval", "0x" + f"{index:064x}", 1_700_000_000 + index, "{}", json.dumps(outcome)
-        )
+        name, approved = "0x" + f"{index:064x}", index % 2 == 0
+        database.add_decision(request, "approval", name, 1_700_000_000 + index, approved, b"{}")
     found, cursor = [], ""
     while True:
         page = call(node, "GET", f"/v1/decisions?limit=2{cursor}", node.key).json()

@@ -60,10 +60,11 @@ def test_approval__answer__was_stored_with_all_it_rests_on(world: World) -> None
     node = next(node for node in world.nodes if node.node.address in signed)
     stored = rows(node, "select signature, decision_id from signatures where digest = ?", "0x" + proposed.digest.hex())
     assert stored[0][0] == signed[node.node.address]
-    query = "select inputs, outcome, request_id from decisions where id = ?"
-    inputs, outcome, request = rows(node, query, stored[0][1])[0]
-    assert json.loads(outcome)["approved"] is True
-    for observation in json.loads(inputs)["observations"]:
+    query = "select record, approved, request_id from decisions join decision_records on decision_id = id where id = ?"
+    record, approved, request = rows(node, query, stored[0][1])[0]
+    decision = json.loads(record)["decision"]
+    assert (approved, decision["outcome"]["approved"]) == (True, True)
+    for observation in decision["case"]["observations"]:
         assert node.node.evidence.get(observation["sha256"])
     query = "select received_at, answered_at from requests join answers on request_id = id where id = ?"
     received, answered = rows(node, query, request)[0]

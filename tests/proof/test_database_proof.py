@@ -181,18 +181,14 @@ CHANGES = {
             "WHERE kind = 'NOTICE'"),
         "EVIDENCE",
     ),
-    "decision's outcome": (
-        "decisions", sql("UPDATE decisions SET outcome = replace(outcome, 'false', 'true')"), "DECISION"
+    "decision's outcome": ("decisions", sql("UPDATE decisions SET approved = NOT approved"), "DECISION"),
+    "decision's outcome of another type": ("decisions", sql("UPDATE decisions SET approved = 'yes'"), "DECISION"),
+    "decision's outcome told twice": (
+        "decisions", sql("UPDATE decisions SET old_inputs = '{}', old_outcome = '{}'"), "DECISION"
     ),
     "decision's moment": ("decisions", sql("UPDATE decisions SET decided_at = decided_at + 1"), "DECISION"),
-    "decision's proposal": (
-        "decisions",
-        sql("UPDATE decisions SET inputs = json_set(inputs, '$.proposed.validUntil', 1) WHERE id = 1"),
-        "DECISION",
-    ),
-    "decision's facts": (
-        "decisions", sql("UPDATE decisions SET inputs = json_set(inputs, '$.tranches[0].issued', 7)"), "DECISION"
-    ),
+    "decision's kind": ("decisions", sql("UPDATE decisions SET kind = 'update'"), "DECISION"),
+    "decision's dossier": ("decisions", sql("UPDATE decisions SET dossier_hash = '0x00'"), "DECISION"),
     "decision of another request": ("decisions", sql("UPDATE decisions SET request_id = 9999"), "REFERENCE"),
     "record changed": (
         "decision_records",
@@ -200,6 +196,7 @@ CHANGES = {
             "'\"approved\":true') AS BLOB)"),
         "RECORD",
     ),
+    "all records removed": ("decision_records", sql("DELETE FROM decision_records"), "SIGNATURE"),
     "record removed": (
         "decision_records",
         sql("DELETE FROM decision_records WHERE decision_id = (SELECT max(decision_id) FROM decision_records)"),
@@ -248,6 +245,29 @@ def test_prove__a_row_changed_behind_the_triggers__found(kept: Kept, tmp_path: P
     found = {item.id for item in kept.proof(url).findings}
     assert expected in found
     assert found <= set(DATABASE_FINDINGS)
+
+
+def test_prove__decisions_from_before_there_were_records__held_to_what_they_say_themselves(
+    kept: Kept, tmp_path: Path
+) -> None:
+    path = tmp_path / "node.db"
+    path.write_bytes(kept.backup.read_bytes())
+    url = f"sqlite:///{path}"
+    database = Database(url)
+    said = "(SELECT json_extract(record, '$.decision{}') FROM decision_records WHERE decision_id = decisions.id)"
+    copied = (
+        f"UPDATE decisions SET old_outcome = {said.format('.outcome')}, "  # noqa: S608 - of the line above
+        f"old_inputs = json_object('proposed', json({said.format('.proposed')}), 'digest', {said.format('.digest')})"
+    )
+    with unprotected(database, "decisions", "decision_records") as connection:
+        connection.exec_driver_sql(copied)
+        connection.exec_driver_sql("DELETE FROM decision_records")
+    about = {"DECISION", "RECORD", "SIGNATURE"}
+    assert not {item.id for item in kept.proof(url).findings} & about
+    with unprotected(database, "decisions") as connection:
+        connection.exec_driver_sql("UPDATE decisions SET old_outcome = replace(old_outcome, 'true', 'false')")
+    assert {item.id for item in kept.proof(url).findings} & about == {"DECISION", "SIGNATURE"}
+    database.close()
 
 
 def test_prove__pages_overwritten__one_kind_of_finding_or_refused(kept: Kept, tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def test_earlier_publications__after_many_looks__looks_at_few_rows(tmp_path: Pat
 
 def test_signature__same_digest_again__same_is_fine_other_is_an_error(database: Database) -> None:
     request = database.add_request(WHEN, "POST", "/v1/approvals", b"{}")
-    decision = database.add_decision(request, "approval", "0x00", 1, "{}", "{}")
+    decision = database.add_decision(request, "approval", "0x00", 1, True, b"{}")
     database.add_signature(decision, "0xf", 1, "0xd", "0x51", WHEN)
     database.add_signature(decision, "0xf", 1, "0xd", "0x51", WHEN)
     stored = database.signature("0xd")
@@ -236,7 +236,7 @@ def test_filing_events__once_a_key__in_order__time_never_falls(database: Databas
 def test_newest_signed_dossier__only_of_approvals(database: Database) -> None:
     request = database.add_request(WHEN, "POST", "/v1/approvals", b"{}")
     for digest, (kind, name) in enumerate((("approval", "0x1"), ("approval", "0x2"), ("update", "0x3"))):
-        decision = database.add_decision(request, kind, name, 1, "{}", "{}")
+        decision = database.add_decision(request, kind, name, 1, True, b"{}")
         database.add_signature(decision, "0xf", 1, f"0x{digest}", "0x51", WHEN)
     assert database.newest_signed_dossier("0xf") == "0x2"
     assert database.newest_signed_dossier("0xe") is None

@@ -117,7 +117,7 @@ def add_everything(database: Database) -> None:
     request = database.add_request(WHEN, "POST", "/v1/approvals", b"{}")
     query = FilingQuery(number=NUMBER, entity_name=ENTITY_NAME)
     database.add_sighting(query, [sample_observation(), sample_observation(source="second")])
-    decision = database.add_decision(request, "approval", "0x00", 1, "{}", "{}", b'{"decision":{}}')
+    decision = database.add_decision(request, "approval", "0x00", 1, False, b'{"decision":{}}')
     database.add_signature(decision, "0xf", 1, "0xd", "0x" + "01" * 65, WHEN)
     database.add_signature(decision, "0xf", 1, "0xd", "0x" + "01" * 65, WHEN)
     signed = RecordedEvent(RecordKind.SIGNED, 1, "0xop", {"signature": {"signature": "0x" + "02" * 65}})

@@ -12,11 +12,11 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, inspect, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Engine, create_engine, inspect, select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 import oracle.store
-from oracle.errors import FilingGateError, InputError
+from oracle.errors import FilingGateError, InputError, UnreachableError
 from oracle.store import tables
 from oracle.store.database import Database
 from oracle.store.engine import make_engine, parse_url
@@ -72,6 +72,46 @@ def test_open__made_before_migrations__refused_then_upgraded_with_its_rows(empty
         # The version before looks here, and must not take this for its own.
         stated = connection.execute(tables.meta.select().where(tables.meta.c.key == "schema")).one()
     assert stated.value == "2"
+
+
+def test_upgrade__decisions_with_and_without_records__keep_what_only_they_say(engine: Engine) -> None:
+    upgrade(engine, "test", target="0006")
+    yes, no = '{"approved":true,"failed":[]}', '{"approved":false,"failed":["DOC-1"]}'
+    with engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO requests (received_at, method, path, body) VALUES ('t', 'POST', '/', :body)"),
+            {"body": b"1"},
+        )
+        insert = "INSERT INTO decisions (request_id, kind, dossier_hash, decided_at, inputs, outcome)"
+        for outcome in (yes, no, yes, no):
+            connection.execute(text(f"{insert} VALUES (1, 'approval', '0x', 1, '{{}}', :it)"), {"it": outcome})
+        record = {"record": b"{}"}
+        connection.execute(text("INSERT INTO decision_records (decision_id, record) VALUES (3, :record)"), record)
+        connection.execute(text("INSERT INTO decision_records (decision_id, record) VALUES (4, :record)"), record)
+        connection.execute(
+            text(
+                "INSERT INTO signatures (decision_id, filing, sequence, digest, signature, signed_at) "
+                "VALUES (3, '0x', 1, '0x', '0x', 't')"
+            )
+        )
+    assert [step.version for step in upgrade(engine, "test")] == ["0007"]
+    with engine.begin() as connection:
+        found = connection.execute(select(tables.decisions).order_by(tables.decisions.c.id)).all()
+        assert [(row.id, row.approved, row.old_inputs, row.old_outcome) for row in found] == [
+            (1, True, "{}", yes),
+            (2, False, "{}", no),
+            (3, True, None, None),
+            (4, False, None, None),
+        ]
+        with pytest.raises(IntegrityError, match="never changed"), connection.begin_nested():
+            connection.execute(text("UPDATE decisions SET approved = true"))
+        with (
+            pytest.raises((DBAPIError, UnreachableError)),
+            connection.begin_nested(),
+        ):  # a replica of the version before
+            connection.execute(text(f"{insert} VALUES (1, 'approval', '0x', 1, '{{}}', '{{}}')"))
+        made = {"request_id": 1, "kind": "approval", "dossier_hash": "0x", "decided_at": 1, "approved": True}
+        assert connection.execute(tables.decisions.insert().values(made)).inserted_primary_key == (5,)
 
 
 def test_open__newer_version_or_none__refused(empty_url: str, engine: Engine) -> None:

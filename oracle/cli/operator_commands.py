@@ -206,10 +206,18 @@ def serve(config: Path, workers: int, inherited: int | None) -> None:
     from oracle.node.http_api import create_app
     from oracle.node.logs import configure_logs
     from oracle.node.service import open_node
-    from oracle.node.serving import calm_collector, further_workers, inherited_socket, listening, serve_until_stopped
+    from oracle.node.serving import (
+        calm_collector,
+        further_workers,
+        inherited_socket,
+        listening,
+        one_heap,
+        serve_until_stopped,
+    )
     from oracle.node.startup import check_start
     from oracle.watch.durable import watching
 
+    one_heap()
     settings = load_config(config)
     configure_logs(settings)
     node = open_node(settings)

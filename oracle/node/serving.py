@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import logging
 import os
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -20,7 +21,7 @@ from fastapi import FastAPI
 
 from oracle.errors import FilingGateError
 
-__all__ = ["calm_collector", "further_workers", "inherited_socket", "listening", "serve_until_stopped"]
+__all__ = ["calm_collector", "further_workers", "inherited_socket", "listening", "one_heap", "serve_until_stopped"]
 
 LOG = logging.getLogger("filing_gate.http")
 
@@ -29,6 +30,8 @@ _BACKLOG = 2048
 #: Python's collector of cycles: young objects, and passes over them, before it looks at older ones. By default (700,
 #: 10, 10) it walks through everything that a node keeps in memory again and again under load, up to a second each time.
 _COLLECTED_AFTER = (10_000, 10, 1_000)
+#: glibc's name for how many heaps there may be (malloc.h).
+_M_ARENA_MAX = -8
 
 
 def calm_collector() -> None:
@@ -39,6 +42,17 @@ def calm_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_COLLECTED_AFTER)
+
+
+def one_heap() -> None:
+    """Have all threads of this process take memory from one heap; call it before there are any.
+
+    glibc gives threads heaps of their own, and what one took and another gave back lies idle there: of 466 MB after
+    10,000 approvals, 100. Python lets one thread at a time ask for memory, so they need not wait for each other. Other
+    C libraries know no such setting and stay as they are.
+    """
+    with suppress(AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 @contextmanager

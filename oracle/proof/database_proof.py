@@ -196,7 +196,7 @@ class _Proof:
         self._leaves: dict[str, int] | None = None
         self._statements: dict[str, SignedStatement] = {}
         self._signatures: dict[str, str] = {}
-        self._digests: dict[int, str] = {}
+        self._said: dict[Any, _Said] = {}
         self._claims = Claims()
         self._guarded = False
 
@@ -284,7 +284,8 @@ class _Proof:
             self.add("ANSWER", subject, f"status {status} {'with' if signature else 'without'} a signature")
         if decision is None:
             return
-        if self._digests.get(decision) != digest:
+        said = self._said.get(decision) if type(decision) is int else None
+        if said is None or said.digest != digest:
             self.add("ANSWER", subject, f"says decision {str(decision)[:40]} with a digest that is not that one's")
         elif signature is not None and self._signatures.get(str(digest)) != signature:
             self.add("ANSWER", subject, f"gives a signature over {digest} that is not the one kept")
@@ -362,12 +363,12 @@ class _Proof:
         return self._identity.get(name, "nobody")[:60]
 
     def _decision(self, subject: str, row: Mapping[str, Any]) -> None:
-        signed = self._signed_decision(row)
-        if signed is None and (row["old_inputs"] is None or self._recorded_before(int(row["id"]))):
+        data = self._records.get(f"decision_records {row['id']}")
+        if data is None and (row["old_inputs"] is None or self._recorded_before(int(row["id"]))):
             self.add("RECORD", subject, "has no record, and is not from before there were any")
             return
-        said = _Said.of(row, signed)
-        self._digests[int(row["id"])] = said.digest
+        signed = None if data is None else parse_decision(data, what="record")
+        said = self._said[row["id"]] = _Said.of(row, signed)
         if said.digest != "0x" + self._digest(said.proposed).hex():
             self.add("DECISION", subject, "the digest is not that of what was proposed at this chain and registry")
         if row["approved"] not in (0, 1) or bool(row["approved"]) is not said.approved:
@@ -375,10 +376,6 @@ class _Proof:
         if signed is not None:
             self._against_record(subject, row, signed)
         self._against_request(row, said.proposed)
-
-    def _signed_decision(self, row: Mapping[str, Any]) -> SignedDecision | None:
-        data = self._records.get(f"decision_records {row['id']}")
-        return None if data is None else parse_decision(data, what="record")
 
     def _recorded_before(self, decision: int) -> bool:
         """Nodes of before kept no records; since the first, every decision has one."""
@@ -430,11 +427,10 @@ class _Proof:
         decision = self.rows.one("decisions", row["decision_id"])
         if decision is None:
             return  # told as REFERENCE
-        signed = self._signed_decision(decision)
-        if signed is None and decision["old_inputs"] is None:
-            self.add("SIGNATURE", subject, "nothing says what the decision was about")
+        said = self._said.get(decision["id"])
+        if said is None:
+            self.add("SIGNATURE", subject, "nothing that can be read says what the decision was about")
             return
-        said = _Said.of(decision, signed)
         proposed, expected = said.proposed, self._digest(said.proposed)
         if digest != "0x" + expected.hex():
             self.add("SIGNATURE", subject, "its digest is not that of what the decision was about")

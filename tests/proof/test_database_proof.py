@@ -152,6 +152,12 @@ CHANGES = {
         sql("UPDATE answers SET body = CAST(replace(CAST(body AS TEXT), '\"decision\":', '\"decision\":9') AS BLOB)"),
         "ANSWER",
     ),
+    "answer's decision no number": (
+        "answers",
+        sql("UPDATE answers SET body = CAST(json_set(CAST(body AS TEXT), '$.decision', json('[1]')) AS BLOB) "
+            "WHERE CAST(body AS TEXT) LIKE '%\"decision\":%'"),
+        "ANSWER",
+    ),
     "dossier's bytes": (
         "dossiers",
         sql("UPDATE dossiers SET canonical = CAST(replace(CAST(canonical AS TEXT), 'OWNERSHIP', 'CONTRACT') AS BLOB)"),
